@@ -1,0 +1,36 @@
+.PHONY: help env lock test check demo serve bench
+PYTHON ?= python3
+BIN := .venv/bin
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 8
+
+env: .venv/.installed  ## the environment, from the lock file
+
+.venv/.installed: requirements-dev.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+test: check  ## everything that must pass, as CI runs it
+	$(BIN)/python -m pytest
+
+check: env  ## style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+demo: env  ## real calls recorded, exported and checked, in demo-data/
+	@$(BIN)/python -m demo.run
+
+serve: env  ## Calltrail on the demo's data, to try by hand
+	@$(BIN)/python -m demo.serve
+
+bench: env  ## the measurements of bench/, side by side with their peers
+	$(BIN)/python -m bench.run
+
+lock: env  ## the newest releases into the lock files
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock

@@ -1,0 +1,1 @@
+"""Measurements of Calltrail beside its peers: `python -m bench.run`."""

@@ -1,0 +1,80 @@
+"""One export by the real worker: `python -m bench.export_job DATA POSITION FORMAT COMPRESSION`.
+
+From the order to Ready, with parts, checksums and manifest. Prints its measurements as JSON.
+"""
+
+import json
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from calltrail.bootstrap.exporter import open_worker
+from calltrail.bootstrap.registry import open_registry
+from calltrail.domain.access import Principal, PrincipalKind
+from calltrail.domain.exports import (
+    LIVE_STATUSES,
+    Compression,
+    ExportFormat,
+    ExportJob,
+    ExportOptions,
+    ExportOrder,
+    ExportStatus,
+    Snapshot,
+)
+from calltrail.domain.filters import CallFilter
+from calltrail.services.ports import ExportJobs
+from calltrail.settings import Settings
+
+_LOOK_EVERY_S = 0.02
+"""Of the worker, which then takes up the order at once; more often would take time from the work."""
+
+
+def main() -> None:
+    data, position, format_name, compression = sys.argv[1:]
+    options = ExportOptions(format=ExportFormat(format_name), compression=Compression(compression))
+    settings = Settings(data=Path(data), worker_interval_s=_LOOK_EVERY_S)
+    with open_registry(settings) as registry, open_worker(settings) as worker:
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        try:
+            job = _made(registry.jobs, options, int(position))
+        finally:
+            worker.stop()
+            thread.join()
+    print(json.dumps(_measurements(job)))
+
+
+def _made(jobs: ExportJobs, options: ExportOptions, position: int) -> ExportJob:
+    order = ExportOrder("bench.Website", "Exports.Bench", CallFilter(), options)
+    now = datetime.now(UTC)
+    job, _ = jobs.start(order, Principal(PrincipalKind.OPERATOR, "bench"), Snapshot(position, now), now)
+    while job.status in LIVE_STATUSES:
+        time.sleep(_LOOK_EVERY_S)
+        job = jobs.get(job.id) or job
+    if job.status is not ExportStatus.READY:
+        raise RuntimeError(f"the export is {job.status}: {job.reason}")
+    return job
+
+
+def _measurements(job: ExportJob) -> dict[str, Any]:
+    assert job.finished_at
+    return {
+        "seconds": (job.finished_at - job.created_at).total_seconds(),
+        "rows": job.rows_done,
+        "parts": len(job.files),
+        "bytes": sum(file.size_bytes for file in job.files),
+        "peak_kib": _peak_memory_kib(),
+    }
+
+
+def _peak_memory_kib() -> int:
+    """The most that this process ever held in memory."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A run of the measurements. Opponents take turns, `rounds` times; medians are reported."""
+
+    rounds: int
+    load_seconds: float
+    """Of each flat-out run."""
+
+    latency_seconds: float
+    """Of each run at a fixed rate."""
+
+    calls_a_second: float
+    """The fixed rate."""
+
+    raw_rows: int
+    """Rows that the raw inserts write."""
+
+    exports: tuple[int, ...]
+    """Calls in the exported journals, ascending; opponents take turns at the first, the others are exported once."""
+
+    files: tuple[str, ...] = ("CSV", "CSV.gz", "NDJSON.zst", "XML")
+    """Kinds of files that are exported."""
+
+
+FULL = Sizes(
+    rounds=5,
+    load_seconds=6,
+    latency_seconds=15,
+    calls_a_second=500,
+    raw_rows=30_000,
+    exports=(100_000, 1_000_000),
+)
+QUICK = Sizes(
+    rounds=3,
+    load_seconds=3,
+    latency_seconds=6,
+    calls_a_second=500,
+    raw_rows=5_000,
+    exports=(20_000, 100_000),
+)

@@ -1,0 +1,1 @@
+"""The wire: the contract's words, and the routes that speak them."""

@@ -1,0 +1,1 @@
+"""The `calltrail` command: thin over the services that bootstrap composes."""

@@ -1,0 +1,1 @@
+"""The stories: receiving a call, running its steps, exporting the log."""

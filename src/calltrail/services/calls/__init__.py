@@ -1,0 +1,1 @@
+"""Receiving a call: let in, recorded, carried out, answered."""

@@ -1,0 +1,1 @@
+"""Exporting the log: asked for, made, reported."""

@@ -1,0 +1,222 @@
+"""What the services need from the places where things are kept. All stores of a port pass one contract suite."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from calltrail.domain.access import Permission, Principal, StaffMember
+from calltrail.domain.audit import AuditAction, AuditEntry
+from calltrail.domain.calls import CallOutcome, CallRecord, CallRequest
+from calltrail.domain.catalog import Catalog, EndpointKey, KeyKind
+from calltrail.domain.exports import ExportFile, ExportJob, ExportOrder, ExportStatus, Shard, Snapshot
+from calltrail.domain.filters import CallFilter
+
+if TYPE_CHECKING:
+    import polars as pl  # heavy, and only named here
+
+
+class StoreUnavailable(Exception):
+    """A store can't do its work now, such as a database that another process holds too long. Nothing was changed."""
+
+
+class LogUnavailable(StoreUnavailable):
+    """The log can't take a write now: disk full, database locked, writer stopped. Nothing of the write is kept."""
+
+
+class Claim(StrEnum):
+    """What `begin` says of a client transaction id."""
+
+    GRANTED = "granted"
+    """No other call holds it (or none was given): the record is written, the steps may run."""
+
+    HELD = "held"
+    """A call that is still processing holds it. Nothing was written."""
+
+    SPENT = "spent"
+    """A call completed under it within its window. Nothing was written."""
+
+
+class CallLog(Protocol):
+    """The log of calls, as the process that receives them sees it. Calls that are written at once share a commit."""
+
+    async def begin(self, request: CallRequest, *, must_survive_power_loss: bool) -> Claim:
+        """Write the first half of a record, and claim its client transaction id at its endpoint, as one.
+
+        When it returns GRANTED the record survives the death of the process, and a loss of power when asked for.
+        Raises LogUnavailable.
+        """
+
+    async def finish(self, request: CallRequest, outcome: CallOutcome, *, was_begun: bool) -> None:
+        """Close a record that was begun, or write the whole of one that was not. On return it survives power loss.
+
+        A claim becomes spent when the outcome is completed, and is free again when it is failed. Raises LogUnavailable.
+        """
+
+    async def probe(self) -> None:
+        """Make an empty write, as durable as `finish`. Raises LogUnavailable."""
+
+    def snapshot(self) -> Snapshot:
+        """The log at this moment: every write that has returned belongs to it. Blocks for a read."""
+
+    def snapshot_before(self, call_id: str) -> Snapshot:
+        """The log just before that call was begun: every write that had returned by then belongs to it, the call not.
+
+        LookupError when no such call was begun. Blocks for a read.
+        """
+
+    def get(self, call_id: str) -> CallRecord | None:
+        """One record as it stands now. Blocks for a read."""
+
+
+class CallScanner(Protocol):
+    """The log of calls, as the process that exports it sees it."""
+
+    def plan(self, snapshot: Snapshot, filter: CallFilter, shard_bytes: int) -> tuple[Shard, ...]:
+        """Cut the matching calls, by start time, into consecutive shards of about `shard_bytes` of plain text.
+
+        Never empty: no match gives one shard of no rows. Memory does not grow with the log.
+        """
+
+    def scan(
+        self, snapshot: Snapshot, filter: CallFilter, shard: Shard, columns: Sequence[str], batch_bytes: int
+    ) -> "Iterator[pl.DataFrame]":
+        """The shard's matching calls as of the snapshot, by (start time, id), in batches of about `batch_bytes`.
+
+        `columns` are names of `LOG_SCHEMA`; the batches have those, in that order and of those types. A call that was
+        open at the snapshot is shown as processing, without a second half, whatever became of it since.
+        Repeating a scan gives the same rows.
+        """
+
+
+class CatalogStore(Protocol):
+    """Endpoints, API methods and keys."""
+
+    def current(self) -> Catalog:
+        """The catalog as last saved, by whichever process; cheap enough to ask at every call."""
+
+    def save(self, catalog: Catalog) -> None:
+        """Put `catalog` in the place of the one before; keys of endpoints that are gone are revoked."""
+
+    def add_key(self, endpoint_external_id: str, kind: KeyKind, sha256: bytes, now: datetime) -> EndpointKey:
+        """Keep the hash of a new key. LookupError when the endpoint is unknown."""
+
+    def keys(self, endpoint_external_id: str) -> tuple[EndpointKey, ...]:
+        """Every key the endpoint ever had, oldest first."""
+
+    def live_keys(self, endpoint_external_id: str) -> tuple[EndpointKey, ...]:
+        """Those not revoked; as cheap and as fresh as `current`."""
+
+    def revoke_key(self, key_id: int, now: datetime) -> EndpointKey | None:
+        """Revoke it; None when there is no such key. Revoking twice keeps the first time."""
+
+
+class StaffStore(Protocol):
+    """People, their roles, and what the roles permit."""
+
+    def add(self, email: str, password_hash: str, roles: Sequence[str]) -> None:
+        """Add a person. ValueError when the address is taken or a role is unknown."""
+
+    def find(self, email: str) -> StaffMember | None:
+        """The person as they stand now; addresses are matched without regard to case."""
+
+    def password_hash(self, email: str) -> str | None:
+        """None when there is no such person."""
+
+    def grant(self, role: str, permission: Permission) -> None:
+        """Let a role, new or known, hold the permission."""
+
+    def assign(self, email: str, roles: Sequence[str]) -> None:
+        """Give a person exactly these roles. LookupError when the person or a role is unknown."""
+
+
+class AuditJournal(Protocol):
+    """Who did what: entries are added, never changed or taken away."""
+
+    def add(self, entry: AuditEntry) -> None:
+        """Durable on return."""
+
+    def entries(self, action: AuditAction | None = None) -> tuple[AuditEntry, ...]:
+        """In the order added."""
+
+
+class ExportJobs(Protocol):
+    """Export jobs and their leases. A change that `NEXT_STATUSES` does not allow is never made."""
+
+    def start(
+        self, order: ExportOrder, started_by: Principal, snapshot: Snapshot, now: datetime
+    ) -> tuple[ExportJob, bool]:
+        """Queue a job and say True; or give the live job of an equal order and say False."""
+
+    def get(self, job_id: int) -> ExportJob | None:
+        """The job with its files."""
+
+    def claim(self, worker: str, now: datetime, lease_s: float, limit: int) -> ExportJob | None:
+        """Take up the oldest job that is queued or whose lease ran out, for `lease_s` seconds.
+
+        None when there is none, or when `limit` jobs hold a live lease already. Counts an attempt.
+        """
+
+    def renew(self, job_id: int, worker: str, now: datetime, lease_s: float) -> bool:
+        """Lengthen the lease; False when the job is no longer this worker's: cancelled, or taken up by another."""
+
+    def save_plan(self, job_id: int, worker: str, shards: Sequence[Shard]) -> bool:
+        """Keep the plan; False as for `renew`, and then nothing is kept."""
+
+    def add_file(self, job_id: int, worker: str, file: ExportFile) -> bool:
+        """Keep a published part; False as for `renew`, and then nothing is kept."""
+
+    def finish(
+        self,
+        job_id: int,
+        worker: str,
+        status: ExportStatus,
+        now: datetime,
+        *,
+        reason: str | None = None,
+        expires_at: datetime | None = None,
+    ) -> bool:
+        """Make it ready or failed; False as for `renew`, and then nothing changes."""
+
+    def cancel(self, job_id: int, reason: str, now: datetime) -> bool:
+        """Cancel a live job; False when it is over already."""
+
+    def expired(self, now: datetime) -> tuple[ExportJob, ...]:
+        """Ready jobs whose time is over."""
+
+    def mark_expired(self, job_id: int) -> bool:
+        """False when the job was not ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A published file, open for reading."""
+
+    content: BinaryIO
+    size_bytes: int
+
+
+class ExportFiles(Protocol):
+    """Files of exports, a folder a job. A name is visible only once its file is whole and durable."""
+
+    def create(self, job_id: int, name: str) -> "FileWriter":
+        """Begin a file under a hidden name. Whatever an earlier try left under it is overwritten."""
+
+    def open(self, job_id: int, name: str) -> StoredFile | None:
+        """A published file, seekable; None when there is none."""
+
+    def delete(self, job_id: int) -> None:
+        """Remove all files of the job, hidden ones too; no error when there are none."""
+
+
+class FileWriter(Protocol):
+    """A file in the making."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def publish(self) -> None:
+        """Make the file durable, then visible under its name. It replaces a file of that name in one step."""
+
+    def discard(self) -> None:
+        """Forget what was written. Safe after `publish`, which it does not undo."""

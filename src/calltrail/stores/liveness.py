@@ -1,0 +1,40 @@
+"""Which processes of a data folder are alive, told by file locks, which die with their holder."""
+
+import fcntl
+import os
+import secrets
+from pathlib import Path
+
+
+class LivenessMark:
+    """This process's sign of life: a locked file in `run/`. The lock goes when the process does, however it ends."""
+
+    def __init__(self, run_folder: Path) -> None:
+        run_folder.mkdir(parents=True, exist_ok=True)
+        self.owner = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._path = _mark_path(run_folder, self.owner)
+        self._file = self._path.open("wb")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def close(self) -> None:
+        """Say that this process is done."""
+        self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def is_alive(run_folder: Path, owner: str) -> bool:
+    """Whether the process that made the mark still runs; the mark of a dead one is removed."""
+    path = _mark_path(run_folder, owner)
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    path.unlink(missing_ok=True)
+    return False
+
+
+def _mark_path(run_folder: Path, owner: str) -> Path:
+    return run_folder / f"{owner}.alive"

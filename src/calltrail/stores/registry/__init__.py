@@ -1,0 +1,1 @@
+"""The registry: catalog, staff, audit journal and export jobs in one SQLite database."""
