@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from calltrail.domain.exports import Compression, ExportFormat, ExportOptions
-from calltrail.formats.columns import chosen_columns, source_columns
+from calltrail.formats.columns import exported_columns, source_columns
 from calltrail.formats.parts import file_name_suffix, media_type, part_encoder
 from tests.formats.hostile_batches import batch, exported
 
 EVERY_FORMAT = pytest.mark.parametrize("format", ExportFormat)
+EVERY_TEXT_FORMAT = pytest.mark.parametrize("format", [f for f in ExportFormat if f is not ExportFormat.PARQUET])
 
 
 @EVERY_FORMAT
@@ -17,14 +18,14 @@ def test_a_part_is_never_of_0_bytes(format: ExportFormat) -> None:
     assert exported(ExportOptions(format=format, bom=False))
 
 
-@EVERY_FORMAT
+@EVERY_TEXT_FORMAT
 def test_a_batch_needs_only_the_sources_of_the_exported_columns(format: ExportFormat) -> None:
     options = ExportOptions(format=format, columns=("OperationLogDurationMs", "OperationLogUrl"))
-    sources = source_columns(chosen_columns(options.columns, options.extra_columns))
+    sources = source_columns(exported_columns(options))
     assert b"https" in part_encoder(options).rows(batch([{"url": "https"}]).select(sources))
 
 
-@EVERY_FORMAT
+@EVERY_TEXT_FORMAT
 def test_every_column_can_be_exported(format: ExportFormat) -> None:
     options = ExportOptions(format=format, extra_columns=True)
     data = exported(options, [{"id": "1", "request_body_bytes": 4711}]).decode()
@@ -45,6 +46,8 @@ def test_only_csv_cuts_cells(format: ExportFormat) -> None:
         (ExportOptions(format=ExportFormat.NDJSON), ".ndjson", "application/x-ndjson"),
         (ExportOptions(format=ExportFormat.JSON), ".json", "application/json"),
         (ExportOptions(format=ExportFormat.XML), ".xml", "application/xml"),
+        (ExportOptions(format=ExportFormat.PARQUET), ".parquet", "application/vnd.apache.parquet"),
+        (ExportOptions(format=ExportFormat.HAR), ".har", "application/json"),
         (ExportOptions(compression=Compression.GZIP), ".csv.gz", "application/gzip"),
         (ExportOptions(format=ExportFormat.NDJSON, compression=Compression.ZSTD), ".ndjson.zst", "application/zstd"),
     ],

@@ -243,6 +243,23 @@ def test_options_of_csv_are_wrong_in_another_format() -> None:
     ]
 
 
+def test_a_parquet_file_is_not_compressed_again() -> None:
+    step = 'kind = "export"\nformat = "parquet"\ncompression = "gzip"'
+    (problem,) = problems_of(with_step(step))
+    assert problem == (
+        "line 11: /api_methods/0/steps/0/compression",
+        "A Parquet file is compressed within: leave this out.",
+    )
+
+
+def test_no_columns_are_chosen_for_a_har_file() -> None:
+    step = 'kind = "export"\nformat = "har"\ncolumns = ["OperationLogUrl"]\nextra_columns = true'
+    assert [place for place, _ in problems_of(with_step(step))] == [
+        "line 11: /api_methods/0/steps/0/columns",
+        "line 12: /api_methods/0/steps/0/extra_columns",
+    ]
+
+
 @pytest.mark.parametrize(
     ("schema", "place"),
     [
@@ -442,7 +459,7 @@ CSV_OPTIONS = st.builds(
 )
 OTHER_OPTIONS = st.builds(
     ExportOptions,
-    format=st.sampled_from([ExportFormat.NDJSON, ExportFormat.JSON, ExportFormat.XML]),
+    format=st.sampled_from([ExportFormat.NDJSON, ExportFormat.JSON, ExportFormat.XML, ExportFormat.PARQUET]),
     extra_columns=st.booleans(),
 )
 CONSTANTS = st.recursive(
@@ -460,7 +477,7 @@ ANSWERS = st.one_of(
         st.floats(0, 600, exclude_min=True),
         st.integers(0, 10),
     ),
-    st.builds(ExportStep, CSV_OPTIONS | OTHER_OPTIONS),
+    st.builds(ExportStep, CSV_OPTIONS | OTHER_OPTIONS | st.just(ExportOptions(format=ExportFormat.HAR))),
 )
 
 

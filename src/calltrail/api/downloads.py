@@ -16,7 +16,7 @@ from calltrail.api.sessions import Sessions
 from calltrail.api.sign_in import SIGN_IN_CHALLENGE
 from calltrail.domain.access import Permission, Principal
 from calltrail.domain.audit import AuditAction, AuditEntry
-from calltrail.domain.exports import Compression, ExportFile, ExportJob, ExportStatus
+from calltrail.domain.exports import Compression, ExportFile, ExportFormat, ExportJob, ExportStatus
 from calltrail.formats.manifest import MANIFEST_NAME
 from calltrail.formats.parts import media_type
 from calltrail.services.access.links import Link, LinkExpired, LinkForged, LinkSigner
@@ -150,7 +150,7 @@ def _part(job: ExportJob, part: ExportFile, stored: StoredFile) -> ServedFile:
         stored.content.close()
         raise DamagedFile(f"{part.name} has {stored.size_bytes} bytes and was published with {part.size_bytes}.")
     options = job.order.options
-    is_compressed = options.compression is not Compression.NONE
+    is_compressed = options.compression is not Compression.NONE or options.format is ExportFormat.PARQUET
     return ServedFile(part.name, media_type(options), is_compressed, part.size_bytes, part.sha256, stored.content)
 
 

@@ -13,6 +13,10 @@ class ExportFormat(StrEnum):
     NDJSON = "ndjson"
     JSON = "json"
     XML = "xml"
+    PARQUET = "parquet"
+    """Typed, and compressed within."""
+    HAR = "har"
+    """HTTP Archive 1.2: its form is fixed, so no columns are chosen."""
 
 
 class Compression(StrEnum):

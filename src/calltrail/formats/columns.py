@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from calltrail.domain.exports import ExportFormat, ExportOptions
+
 
 class ColumnKind(StrEnum):
     TEXT = "text"
@@ -160,11 +162,17 @@ EXTRA_COLUMNS: tuple[Column, ...] = (
 COLUMNS: Mapping[str, Column] = {column.name: column for column in CONTRACT_COLUMNS + EXTRA_COLUMNS}
 
 
-def chosen_columns(names: Sequence[str], extra_columns: bool) -> tuple[Column, ...]:
-    """The columns of a file: those named, in that order; without names the contract's, and ours when asked for."""
-    if names:
-        return tuple(COLUMNS[name] for name in names)
-    return CONTRACT_COLUMNS + EXTRA_COLUMNS if extra_columns else CONTRACT_COLUMNS
+def exported_columns(options: ExportOptions) -> tuple[Column, ...]:
+    """The columns of a file: those named, in that order; without names the contract's, and ours when asked for.
+
+    HAR shows all in a form of its own.
+    """
+    every = CONTRACT_COLUMNS + EXTRA_COLUMNS
+    if options.format is ExportFormat.HAR:
+        return every
+    if options.columns:
+        return tuple(COLUMNS[name] for name in options.columns)
+    return every if options.extra_columns else CONTRACT_COLUMNS
 
 
 def source_columns(columns: Sequence[Column]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ class NdjsonPart:
 
     def rows(self, batch: pl.DataFrame) -> bytes:
         self._is_empty &= batch.is_empty()
-        return _json_lines(batch, self._columns)
+        return _json_lines(batch.select(_value(column) for column in self._columns))
 
     def tail(self) -> bytes:
         return b"\n" if self._is_empty else b""
@@ -37,27 +37,38 @@ class JsonPart:
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
-        self._comma = b""
+        self._array = JsonArray()
 
     def head(self) -> bytes:
         return b'{"operationLogs":[\n'
 
     def rows(self, batch: pl.DataFrame) -> bytes:
-        if batch.is_empty():
-            return b""
-        lines = _json_lines(batch, self._columns, start=self._comma)
-        self._comma = b","
-        # A line feed within a text is escaped, so that those found here end rows; the last one gets no comma.
-        return lines.replace(b"\n", b",\n", batch.height - 1)
+        return self._array.items(batch.select(_value(column) for column in self._columns))
 
     def tail(self) -> bytes:
         return b"]}\n"
 
 
-def _json_lines(batch: pl.DataFrame, columns: Sequence[Column], start: bytes = b"") -> bytes:
+class JsonArray:
+    """The inside of an array in the making, an object a line."""
+
+    def __init__(self) -> None:
+        self._comma = b""
+
+    def items(self, objects: pl.DataFrame) -> bytes:
+        """The rows as further objects; a column is a property."""
+        if objects.is_empty():
+            return b""
+        lines = _json_lines(objects, start=self._comma)
+        self._comma = b","
+        # A line feed within a text is escaped, so that those found here end rows; the last one gets no comma.
+        return lines.replace(b"\n", b",\n", objects.height - 1)
+
+
+def _json_lines(objects: pl.DataFrame, start: bytes = b"") -> bytes:
     buffer = io.BytesIO()
     buffer.write(start)
-    batch.select(_value(column) for column in columns).write_ndjson(buffer)
+    objects.write_ndjson(buffer)
     return buffer.getvalue()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from calltrail.domain.exports import ExportFile, ExportJob
-from calltrail.formats.columns import chosen_columns
+from calltrail.formats.columns import exported_columns
 
 MANIFEST_NAME = "manifest.json"
 _VERSION = 1
@@ -33,7 +33,7 @@ def manifest(job: ExportJob, files: tuple[ExportFile, ...], made_at: datetime) -
             "made_at": made_at,
             "format": options.format,
             "compression": options.compression,
-            "columns": [column.name for column in chosen_columns(options.columns, options.extra_columns)],
+            "columns": [column.name for column in exported_columns(options)],
             "rows": sum(file.rows for file in files),
             "bytes": sum(file.size_bytes for file in files),
             "cut_cells": sum(file.cut_cells for file in files),

@@ -5,9 +5,11 @@ from typing import Protocol
 import polars as pl
 
 from calltrail.domain.exports import Compression, ExportFormat, ExportOptions
-from calltrail.formats.columns import chosen_columns
+from calltrail.formats.columns import exported_columns
 from calltrail.formats.csv_part import CsvPart
+from calltrail.formats.har_part import HarPart
 from calltrail.formats.json_part import JsonPart, NdjsonPart
+from calltrail.formats.parquet_part import ParquetPart
 from calltrail.formats.xml_part import XmlPart
 
 
@@ -21,7 +23,7 @@ class PartEncoder(Protocol):
     def head(self) -> bytes: ...
 
     def rows(self, batch: pl.DataFrame) -> bytes:
-        """The rows of a batch that has the `source_columns` of the exported ones, in its order."""
+        """What is ready after a batch, which has the `source_columns` of the exported ones; its order is kept."""
 
     def tail(self) -> bytes: ...
 
@@ -33,6 +35,8 @@ _MEDIA_TYPES = {
     ExportFormat.NDJSON: "application/x-ndjson",
     ExportFormat.JSON: "application/json",
     ExportFormat.XML: "application/xml",
+    ExportFormat.PARQUET: "application/vnd.apache.parquet",
+    ExportFormat.HAR: "application/json",
 }
 
 _COMPRESSED_MEDIA_TYPES = {Compression.GZIP: "application/gzip", Compression.ZSTD: "application/zstd"}
@@ -40,7 +44,7 @@ _COMPRESSED_MEDIA_TYPES = {Compression.GZIP: "application/gzip", Compression.ZST
 
 def part_encoder(options: ExportOptions) -> PartEncoder:
     """An encoder of one part, to be used once."""
-    columns = chosen_columns(options.columns, options.extra_columns)
+    columns = exported_columns(options)
     match options.format:
         case ExportFormat.CSV:
             return CsvPart(columns, options)
@@ -50,6 +54,10 @@ def part_encoder(options: ExportOptions) -> PartEncoder:
             return JsonPart(columns)
         case ExportFormat.XML:
             return XmlPart(columns)
+        case ExportFormat.PARQUET:
+            return ParquetPart(columns)
+        case ExportFormat.HAR:
+            return HarPart()
 
 
 def file_name_suffix(options: ExportOptions) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from calltrail.domain.catalog import Catalog, ExportStep, Step
-from calltrail.domain.exports import ExportFormat
+from calltrail.domain.exports import Compression, ExportFormat
 from calltrail.domain.problems import InvalidInput, Problem
 from calltrail.services.catalog.tables import CatalogTables, Finding, findings_of
 from calltrail.services.catalog.toml_lines import Path, TomlLines
@@ -106,6 +106,13 @@ def _contradicting_options(step: Mapping[str, Any], step_path: Path) -> Iterator
         for key in ("delimiter", "bom", "spreadsheet_safe", "max_field_chars"):
             if key in step:
                 yield (*step_path, key), "This is an option of CSV only."
+    if step.get("format") == ExportFormat.PARQUET and step.get("compression", Compression.NONE) != Compression.NONE:
+        yield (*step_path, "compression"), "A Parquet file is compressed within: leave this out."
+    if step.get("format") == ExportFormat.HAR:
+        for key in ("columns", "extra_columns"):
+            if step.get(key):
+                yield (*step_path, key), "A HAR file has a form of its own: leave this out."
+        return
     if step.get("columns") and step.get("extra_columns"):
         yield (*step_path, "extra_columns"), "This has no effect when `columns` chooses: name the extra ones there."
 

@@ -12,7 +12,7 @@ import polars as pl
 import structlog
 
 from calltrail.domain.exports import Compression, ExportFile, ExportJob, ExportStatus, Shard
-from calltrail.formats.columns import chosen_columns, source_columns
+from calltrail.formats.columns import exported_columns, source_columns
 from calltrail.formats.compression import compressor
 from calltrail.formats.manifest import MANIFEST_NAME, manifest
 from calltrail.formats.parts import PartEncoder, file_name_suffix, part_encoder
@@ -107,7 +107,7 @@ class _Run:
         self._job = job
         self._heartbeat = heartbeat
         self._options = job.order.options
-        self._columns = chosen_columns(self._options.columns, self._options.extra_columns)
+        self._columns = exported_columns(self._options)
 
     def make(self) -> None:
         shards = self._plan()
