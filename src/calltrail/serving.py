@@ -1,6 +1,5 @@
-"""Processes: one or more that receive calls, one that makes exports, none that outlives its parent."""
+"""Processes: some that receive calls, one that makes exports, one that archives; none outlives its parent."""
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -14,11 +13,8 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType
 
 import structlog
-import uvicorn
 
-from calltrail.bootstrap.exporter import open_worker
 from calltrail.bootstrap.folder import CannotStart, prepare_data_folder
-from calltrail.bootstrap.receiver import open_http_application
 from calltrail.settings import Settings
 
 _log = structlog.get_logger()
@@ -28,8 +24,6 @@ _traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.Excepti
 
 _SPAWN = multiprocessing.get_context("spawn")
 _RESTART_PAUSE_S = 1.0
-_KEEP_ALIVE_S = 75
-_LAST_SECONDS_S = 3.0
 _BACKLOG = 2048
 
 
@@ -43,6 +37,7 @@ def serve(settings: Settings, host: str, port: int, processes: int, *, with_expo
         children.add(f"receiver-{number}", _receive_calls, settings, listener)
     if with_export_worker:
         children.add("export-worker", _make_exports, settings)
+    children.add("archiver", _archive, settings)
     children.start()
     _log.info("listening", url=f"http://{_authority(host, listener)}", data=str(settings.data), processes=processes)
     try:
@@ -59,49 +54,18 @@ def work(settings: Settings) -> None:
     _make_exports(settings)
 
 
+# What a process runs is imported in it, so that it loads nothing that only the others need.
+
+
 def _receive_calls(settings: Settings, listener: socket.socket) -> None:
-    with open_http_application(settings) as app:
-        server = _Server(
-            uvicorn.Config(
-                app,
-                loop="uvloop",
-                http="httptools",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,  # ours is in the record
-                timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=settings.stop_timeout_s,
-            )
-        )
-        # The server raises the signal that ended it once more, for whoever stood here before.
-        for stop in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(stop, lambda _signal, _frame: None)
-        # What exists now lives as long as the process, and a call makes no cycles: looking for garbage less often
-        # saves a tenth of the work of a call.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
-        server.run(sockets=[listener])
+    from calltrail.http_server import receive_calls  # noqa: PLC0415
 
-
-class _Server(uvicorn.Server):
-    """Ends in time even when something that it waits for does not, such as a thread of a handler."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if not self.should_exit:
-            limit_s = (self.config.timeout_graceful_shutdown or 0) * 2 + _LAST_SECONDS_S
-            threading.Thread(target=self._end_at_last, args=(limit_s,), name="last-resort", daemon=True).start()
-        super().handle_exit(sig, frame)
-
-    def _end_at_last(self, limit_s: float) -> None:
-        threading.Event().wait(limit_s)
-        _log.error("stop-timed-out", after_s=limit_s)
-        os._exit(1)
+    receive_calls(settings, listener)
 
 
 def _make_exports(settings: Settings) -> None:
+    from calltrail.bootstrap.exporter import open_worker  # noqa: PLC0415
+
     with open_worker(settings) as worker:
 
         def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -110,6 +74,21 @@ def _make_exports(settings: Settings) -> None:
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         worker.run()
+
+
+def _archive(settings: Settings) -> None:
+    from calltrail.bootstrap.archiver import open_archiver  # noqa: PLC0415
+
+    is_over = threading.Event()
+    with open_archiver(settings) as archiver:
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            archiver.is_stopping.set()
+            is_over.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        is_over.wait()
 
 
 def _listen(host: str, port: int) -> socket.socket:

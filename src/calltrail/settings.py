@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pydantic import Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MIB = 1024 * 1024
@@ -16,7 +16,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore")
 
     data: Path = Field(
-        default=Path("calltrail-data"), description="Folder of the journal, the registry and the exports."
+        default=Path("calltrail-data"), description="Folder of the journal, the archive, the registry and the exports."
     )
     public_url: str | None = Field(
         default=None, description="Scheme and host that links begin with; default: as the caller reached us."
@@ -36,6 +36,13 @@ class Settings(BaseSettings):
     )
     journal_busy_timeout_s: PositiveFloat = Field(
         default=2, description="How long a write waits for another process before the call is refused with 503."
+    )
+    archive_after_s: NonNegativeFloat = Field(
+        default=300, description="How long a final call waits in the journal before it moves to the archive."
+    )
+    archive_batch_bytes: PositiveInt = Field(
+        default=64 * _MIB,
+        description="Plain text that moves at a time; when as much is waiting, it moves before its time.",
     )
     bare_links: bool = Field(
         default=True,
@@ -62,6 +69,10 @@ class Settings(BaseSettings):
     @property
     def journal_path(self) -> Path:
         return self.data / "journal.db"
+
+    @property
+    def archive_folder(self) -> Path:
+        return self.data / "archive"
 
     @property
     def registry_path(self) -> Path:

@@ -172,7 +172,11 @@ class Calltrail:
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("CALLTRAIL_")}
-        defaults = {"CALLTRAIL_OWNER_PASSWORD": PASSWORD, "CALLTRAIL_WORKER_INTERVAL_S": "0.02"}
+        defaults = {
+            "CALLTRAIL_OWNER_PASSWORD": PASSWORD,
+            "CALLTRAIL_WORKER_INTERVAL_S": "0.02",
+            "CALLTRAIL_ARCHIVE_AFTER_S": "0",  # so that calls move while a test runs
+        }
         return {**inherited, **defaults, **self.environment}
 
 

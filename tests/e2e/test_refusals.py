@@ -432,8 +432,13 @@ def _export_worker_of(server: Calltrail) -> int:
     children = subprocess.run(
         ["ps", "-ww", "--ppid", str(server.pid), "-o", "pid=,args="], capture_output=True, text=True, check=True
     )
-    (pid,) = [int(line.split()[0]) for line in children.stdout.splitlines() if "resource_tracker" not in line]
+    pids = [int(line.split()[0]) for line in children.stdout.splitlines() if "resource_tracker" not in line]
+    (pid,) = [pid for pid in pids if not _has_open(pid, server.data / "run" / "archiver.lock")]
     return pid
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    return any(link.readlink() == path for link in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def test_an_export_that_cannot_be_started_now_is_refused_and_recorded(door: Calltrail) -> None:

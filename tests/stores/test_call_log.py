@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +17,13 @@ from calltrail.domain.exports import Snapshot
 from calltrail.domain.filters import CallFilter
 from calltrail.formats.frames import LOG_SCHEMA
 from calltrail.services.ports import CallLog, CallScanner, Claim, LogUnavailable
+from calltrail.stores.archive.reader import ArchiveReader
 from calltrail.stores.journal.journal import CallJournal
-from calltrail.stores.journal.scanner import JournalScanner
+from calltrail.stores.log_scanner import LogScanner
 from calltrail.stores.memory_log import MemoryCallLog
 from calltrail.stores.migrations import upgrade
 from tests.samples import NOON, a_request, an_outcome
+from tests.stores.archives import open_archiver
 
 EVERYTHING = CallFilter()
 
@@ -32,13 +34,23 @@ class Log:
 
     calls: CallLog
     scanner: CallScanner
+    archive: Callable[[], int] = lambda: 0
+    """Moves what is final to the archive; whenever it is done, it must change nothing that is seen."""
+    archives_before_plan: bool = False
+
+    def get(self, call_id: str) -> CallRecord | None:
+        self.archive()
+        return self.calls.get(call_id)
 
     async def write(self, request: CallRequest, status: CallStatus = CallStatus.COMPLETED) -> None:
         await self.calls.finish(request, an_outcome(request, status), was_begun=False)
 
     def rows(self, snapshot: Snapshot, filter: CallFilter = EVERYTHING, shard_bytes: int = 10**6) -> pl.DataFrame:
+        if self.archives_before_plan:
+            self.archive()
         batches = [pl.DataFrame(schema=LOG_SCHEMA)]
         for shard in self.scanner.plan(snapshot, filter, shard_bytes):
+            self.archive()
             parts = list(self.scanner.scan(snapshot, filter, shard, tuple(LOG_SCHEMA), shard_bytes // 3 + 1))
             assert sum(part.height for part in parts) == shard.rows
             batches += parts
@@ -48,7 +60,7 @@ class Log:
         return self.rows(self.calls.snapshot(), filter)["id"].to_list()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "journal", "archive", "journal, then archive"])
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
     if request.param == "memory":
         memory = MemoryCallLog()
@@ -56,9 +68,19 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
         return
     path = tmp_path / "journal.db"
     upgrade(path, "journal")
-    journal = CallJournal(path, tmp_path / "run", busy_timeout_s=0.2)
-    yield Log(journal, JournalScanner(path))
+    archive = ArchiveReader(tmp_path / "archive")
+    journal = CallJournal(path, tmp_path / "run", busy_timeout_s=0.2, find_archived=archive.find)
+    scanner = LogScanner(path, tmp_path / "archive")
+    if request.param == "journal":
+        yield Log(journal, scanner)
+    else:
+        yield from archived_log(journal, scanner, path, archives_before_plan=request.param == "archive")
     journal.close()
+
+
+def archived_log(journal: CallJournal, scanner: LogScanner, path: Path, *, archives_before_plan: bool) -> Iterator[Log]:
+    with open_archiver(path.parent) as archiver:
+        yield Log(journal, scanner, archiver.run, archives_before_plan)
 
 
 async def test_a_whole_record_comes_back_as_it_was_written(log: Log) -> None:
@@ -72,17 +94,17 @@ async def test_a_whole_record_comes_back_as_it_was_written(log: Log) -> None:
         request, CallStatus.FAILED, error_messages="/order: \0 is \r\n hostile", http_status_code=503, masked="body"
     )
     await log.calls.finish(request, outcome, was_begun=False)
-    assert log.calls.get(request.id) == CallRecord(request, outcome)
-    assert log.calls.get(a_request().id) is None
-    assert log.calls.get("no id") is None
+    assert log.get(request.id) == CallRecord(request, outcome)
+    assert log.get(a_request().id) is None
+    assert log.get("no id") is None
 
 
 async def test_a_begun_call_is_processing_until_it_is_finished(log: Log) -> None:
     request = a_request()
     assert await log.calls.begin(request, must_survive_power_loss=False) is Claim.GRANTED
-    assert log.calls.get(request.id) == CallRecord(request)
+    assert log.get(request.id) == CallRecord(request)
     await log.calls.finish(request, an_outcome(request), was_begun=True)
-    assert log.calls.get(request.id) == CallRecord(request, an_outcome(request))
+    assert log.get(request.id) == CallRecord(request, an_outcome(request))
     assert log.ids() == [request.id]
 
 
@@ -151,7 +173,7 @@ async def test_a_transaction_id_is_claimed_once_at_an_endpoint(log: Log) -> None
     assert await log.calls.begin(elsewhere, must_survive_power_loss=True) is Claim.GRANTED
     await log.calls.finish(first, an_outcome(first), was_begun=True)
     assert await log.calls.begin(repeat, must_survive_power_loss=True) is Claim.SPENT
-    assert log.calls.get(repeat.id) is None
+    assert log.get(repeat.id) is None
 
 
 async def test_a_failed_call_frees_its_transaction_id(log: Log) -> None:
@@ -295,7 +317,9 @@ class TestJournal:
         snapshot = journals[0].snapshot()
         for journal in journals:
             journal.close()
-        assert Log(journals[0], JournalScanner(path)).rows(snapshot)["id"].to_list() == [each.id for each in requests]
+        assert Log(journals[0], LogScanner(path, path.parent / "archive")).rows(snapshot)["id"].to_list() == [
+            each.id for each in requests
+        ]
 
     async def test_the_write_ahead_log_stays_small_under_load(self, path: Path) -> None:
         journal = self.open(path)

@@ -11,7 +11,7 @@ from calltrail.bootstrap.registry import open_registry
 from calltrail.services.exports.making import ExportLimits, ExportRunner
 from calltrail.settings import Settings
 from calltrail.stores.files import LocalExportFiles
-from calltrail.stores.journal.scanner import JournalScanner
+from calltrail.stores.log_scanner import LogScanner
 from calltrail.worker import Worker
 
 
@@ -30,7 +30,7 @@ def open_worker(settings: Settings) -> Iterator[Worker]:
             worker=f"{os.getpid()}-{secrets.token_hex(4)}",
             jobs=registry.jobs,
             files=files,
-            scanner=JournalScanner(settings.journal_path),
+            scanner=LogScanner(settings.journal_path, settings.archive_folder),
             limits=limits,
             now=now,
         )

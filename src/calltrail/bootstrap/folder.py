@@ -21,6 +21,8 @@ def prepare_data_folder(settings: Settings) -> None:
     """Bring the databases of a data folder up to this version. Raises CannotStart when it is none."""
     require_data_folder(settings)
     _upgrade(settings)
+    if settings.archive_folder.exists():
+        _align(settings)
 
 
 def require_data_folder(settings: Settings) -> None:
@@ -36,3 +38,12 @@ def _upgrade(settings: Settings) -> None:
 
     upgrade(settings.journal_path, "journal")
     upgrade(settings.registry_path, "registry")  # last: where it is, the folder is whole
+
+
+def _align(settings: Settings) -> None:
+    from calltrail.stores.archive.table import ArchiveTable  # noqa: PLC0415 - heavy, as above
+    from calltrail.stores.journal.outgoing import align_journal  # noqa: PLC0415
+
+    table = ArchiveTable(settings.archive_folder)
+    table.mend()
+    align_journal(settings.journal_path, table.archived_through())

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING
 
 import structlog
 from starlette.applications import Starlette
@@ -34,6 +36,9 @@ from calltrail.settings import Settings
 from calltrail.stores.files import LocalExportFiles
 from calltrail.stores.journal.journal import CallJournal
 
+if TYPE_CHECKING:
+    from calltrail.stores.archive.reader import ArchiveReader
+
 _log = structlog.get_logger()
 
 _UPKEEP_INTERVAL_S = 60.0
@@ -63,7 +68,18 @@ def open_journal(settings: Settings) -> Iterator[CallJournal]:
     def forget_transactions() -> None:
         journal.forget_transactions(now() - window)
 
-    journal = CallJournal(settings.journal_path, settings.run_folder, busy_timeout_s=settings.journal_busy_timeout_s)
+    @cache
+    def archive() -> "ArchiveReader":
+        from calltrail.stores.archive.reader import ArchiveReader  # noqa: PLC0415 - heavy, and seldom asked for
+
+        return ArchiveReader(settings.archive_folder)
+
+    journal = CallJournal(
+        settings.journal_path,
+        settings.run_folder,
+        busy_timeout_s=settings.journal_busy_timeout_s,
+        find_archived=lambda call_id: archive().find(call_id),
+    )
     try:
         close_orphans()
         with Upkeep(_UPKEEP_INTERVAL_S, close_orphans, forget_transactions):

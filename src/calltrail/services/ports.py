@@ -90,6 +90,52 @@ class CallScanner(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Final calls that are not in the archive yet."""
+
+    size_bytes: int
+    """About as much as they are as plain text, or as the first of them are where there are very many."""
+
+    oldest: datetime
+    """When the one that waits longest finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Calls on their way from the journal to the archive."""
+
+    calls: "pl.DataFrame"
+    through: int
+    """With them, every final call up to this commit of the journal has left."""
+
+
+class FinalCalls(Protocol):
+    """The final calls of the journal, as the archiver sees them, in the order in which they became final."""
+
+    def waiting(self, after: int) -> Waiting | None:
+        """What became final after that commit; None when nothing did."""
+
+    def next(self, after: int, most_bytes: int) -> Outgoing | None:
+        """The calls that became final next after that commit, about `most_bytes` of plain text or fewer, or None."""
+
+    def forget(self, through: int) -> int:
+        """Delete the calls that were final by that commit; say how many. Killed midway, it may be repeated."""
+
+
+class CallArchive(Protocol):
+    """The place of final calls, as its only writer sees it."""
+
+    def archived_through(self) -> int:
+        """The last commit of the journal whose final calls are all here; 0 before any."""
+
+    def append(self, calls: "pl.DataFrame", through: int) -> None:
+        """Add calls, and say that every final call up to that commit of the journal is here.
+
+        Durable on return. Killed anywhere, all of them are here, or none.
+        """
+
+
 class CatalogStore(Protocol):
     """Endpoints, API methods and keys."""
 

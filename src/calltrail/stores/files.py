@@ -8,6 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from calltrail.services.ports import StoredFile
+from calltrail.stores.durable import make_folder, sync_folder
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
@@ -28,7 +29,7 @@ class LocalExportFiles:
         if not is_file_name(name):
             raise ValueError(f"{name!r} is no name for a file of an export.")
         folder = self._folder(job_id)
-        _make_folder(folder)
+        make_folder(folder)
         return LocalFileWriter(folder, name)
 
     def open(self, job_id: int, name: str) -> StoredFile | None:
@@ -44,7 +45,7 @@ class LocalExportFiles:
         """Survives power loss too. A file of the job that is in the making can't be published any more."""
         with suppress(FileNotFoundError):
             shutil.rmtree(self._folder(job_id))
-            _sync_folder(self._root)
+            sync_folder(self._root)
 
     def _folder(self, job_id: int) -> Path:
         return self._root / str(job_id)
@@ -71,27 +72,9 @@ class LocalFileWriter:
         os.fsync(self._content.fileno())
         self._content.close()
         self._hidden.replace(self._published)
-        _sync_folder(self._published.parent)
+        sync_folder(self._published.parent)
 
     def discard(self) -> None:
         with suppress(OSError):  # a full disk may refuse the last bytes, which nobody wants
             self._content.close()
         self._hidden.unlink(missing_ok=True)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make it and its parents where they are missing, so that they survive power loss."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in it survive power loss."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

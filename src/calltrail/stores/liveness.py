@@ -22,6 +22,25 @@ class LivenessMark:
         self._file.close()
 
 
+class Lock:
+    """A right that one process of a data folder has at a time, and loses when it ends, however it does."""
+
+    def __init__(self, run_folder: Path, name: str) -> None:
+        run_folder.mkdir(parents=True, exist_ok=True)
+        self._file = (run_folder / f"{name}.lock").open("ab")
+
+    def is_ours(self) -> bool:
+        """Take it if it is free; whether this process has it."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+
+
 def is_alive(run_folder: Path, owner: str) -> bool:
     """Whether the process that made the mark still runs; the mark of a dead one is removed."""
     path = _mark_path(run_folder, owner)

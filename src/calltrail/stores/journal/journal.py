@@ -1,6 +1,7 @@
 """The writing half of the journal, and the look-ups of one call."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,16 @@ from calltrail.stores.liveness import LivenessMark, is_alive
 class CallJournal:
     """The `CallLog` in an SQLite database. The database must have been migrated."""
 
-    def __init__(self, path: Path, run_folder: Path, *, busy_timeout_s: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        run_folder: Path,
+        *,
+        busy_timeout_s: float,
+        find_archived: Callable[[str], Row | None] = lambda _: None,
+    ) -> None:
+        """`find_archived` gives the row of a call that has left the journal."""
+        self._find_archived = find_archived
         self._path = path
         self._run_folder = run_folder
         self._busy_timeout_s = busy_timeout_s
@@ -68,7 +78,7 @@ class CallJournal:
         return Snapshot(row[0] - 1, datetime.now(UTC))
 
     def get(self, call_id: str) -> CallRecord | None:
-        row = self._find(statements.CALL, call_id)
+        row = self._find(statements.CALL, call_id) or self._find_archived(call_id)
         return record(row) if row else None
 
     def _find(self, sql: str, call_id: str) -> Row | None:

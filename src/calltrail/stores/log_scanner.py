@@ -1,0 +1,89 @@
+"""The log as exports read it: journal and archive as one."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from calltrail.domain.exports import Shard, Snapshot
+from calltrail.domain.filters import CallFilter
+from calltrail.stores.archive.reader import ArchiveReader, ArchiveView, Stretch
+from calltrail.stores.journal.scanner import JournalReader, JournalView
+from calltrail.stores.shards import cut
+
+
+class LogScanner:
+    """The `CallScanner` over both stores.
+
+    The journal is looked at first, the archive after it. So whatever has left the journal by then is in the archive,
+    and what is in both is left out of the journal's share.
+    """
+
+    def __init__(self, journal: Path, archive: Path) -> None:
+        self._journal = JournalReader(journal)
+        self._archive = ArchiveReader(archive)
+
+    def plan(self, snapshot: Snapshot, filter: CallFilter, shard_bytes: int) -> tuple[Shard, ...]:
+        with self._view() as log:
+            shards = cut(log.moments(snapshot, filter), shard_bytes)
+        return shards or (Shard(snapshot.as_of, snapshot.as_of, 0, 0),)
+
+    def scan(
+        self, snapshot: Snapshot, filter: CallFilter, shard: Shard, columns: Sequence[str], batch_bytes: int
+    ) -> Iterator[pl.DataFrame]:
+        if not shard.rows:
+            return
+        within = replace(filter, since=shard.since, till=shard.till)
+        with self._view() as log:
+            yield from log.batches(snapshot, within, columns, batch_bytes)
+
+    @contextmanager
+    def _view(self) -> "Iterator[_LogView]":
+        with self._journal.view() as journal:
+            yield _LogView(journal, self._archive.view())
+
+
+@dataclass(frozen=True, slots=True)
+class _LogView:
+    journal: JournalView
+    archive: ArchiveView
+
+    def moments(self, snapshot: Snapshot, filter: CallFilter) -> Iterator[pl.DataFrame]:
+        for stretch in self.archive.stretches(filter):
+            recent = self.journal.moments(snapshot, stretch.filter, self.archive.through)
+            if stretch.is_empty:
+                yield from recent
+            else:
+                both = pl.concat([stretch.moments(snapshot), *recent])
+                yield both.group_by("started_at").agg(pl.all().sum()).sort("started_at")
+
+    def batches(
+        self, snapshot: Snapshot, filter: CallFilter, columns: Sequence[str], batch_bytes: int
+    ) -> Iterator[pl.DataFrame]:
+        for stretch in self.archive.stretches(filter):
+            if stretch.is_empty:
+                yield from self._recent(snapshot, stretch.filter, columns, batch_bytes)
+            else:
+                yield from self._merged(snapshot, stretch, columns, batch_bytes)
+
+    def _recent(
+        self, snapshot: Snapshot, filter: CallFilter, columns: Sequence[str], batch_bytes: int
+    ) -> Iterator[pl.DataFrame]:
+        archived = self.archive.through
+        for piece in cut(self.journal.moments(snapshot, filter, archived), batch_bytes):
+            within = replace(filter, since=piece.since, till=piece.till)
+            yield self.journal.calls(snapshot, within, archived, columns, piece.rows)
+
+    def _merged(
+        self, snapshot: Snapshot, stretch: Stretch, columns: Sequence[str], batch_bytes: int
+    ) -> Iterator[pl.DataFrame]:
+        keys = [column for column in ("started_at", "id") if column not in columns]
+        read = (*columns, *keys)
+        # Of the days that are archived the journal has late calls only, so that they are one batch.
+        recent = self._recent(snapshot, stretch.filter, read, batch_bytes=2**62)
+        calls = pl.concat([stretch.calls(snapshot, read), *recent]).sort("started_at", "id")
+        batch_rows = max(1, calls.height * batch_bytes // max(1, int(calls.estimated_size())))
+        for batch in calls.iter_slices(batch_rows):
+            yield batch.select(columns)

@@ -1,0 +1,217 @@
+"""The archive: moved to exactly once, whatever dies, and open to other tools."""
+
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import deltalake
+import polars as pl
+import pytest
+
+from calltrail.domain.calls import CallRequest, CallStatus
+from calltrail.domain.exports import Snapshot
+from calltrail.domain.filters import CallFilter
+from calltrail.stores.archive.reader import ArchiveReader
+from calltrail.stores.archive.table import ArchiveTable
+from calltrail.stores.journal.journal import CallJournal
+from calltrail.stores.journal.outgoing import align_journal
+from calltrail.stores.log_scanner import LogScanner
+from calltrail.stores.migrations import upgrade
+from tests.samples import NOON, a_request, an_outcome
+from tests.stores.archives import open_archiver
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[CallJournal]:
+    upgrade(tmp_path / "journal.db", "journal")
+    journal = CallJournal(tmp_path / "journal.db", tmp_path / "run", busy_timeout_s=1)
+    yield journal
+    journal.close()
+
+
+async def write(journal: CallJournal, starts: Sequence[datetime]) -> list[str]:
+    requests = [a_request(start) for start in starts]
+    for request in requests:
+        await journal.finish(request, an_outcome(request), was_begun=False)
+    return [request.id for request in requests]
+
+
+def milliseconds(count: int) -> list[datetime]:
+    return [NOON + timedelta(milliseconds=number) for number in range(count)]
+
+
+def exported_ids(folder: Path, snapshot: Snapshot) -> list[str]:
+    scanner, everything = LogScanner(folder / "journal.db", folder / "archive"), CallFilter()
+    return [
+        call_id
+        for shard in scanner.plan(snapshot, everything, 50_000)
+        for batch in scanner.scan(snapshot, everything, shard, ("id",), 10_000)
+        for call_id in batch["id"]
+    ]
+
+
+def archiving_process(folder: Path, killed_at_sync: int) -> list[str]:
+    return [sys.executable, "-m", "tests.stores.killed_archiver", str(folder), str(killed_at_sync)]
+
+
+def ids_left_in_the_journal(folder: Path) -> list[str]:
+    with closing(sqlite3.connect(folder / "journal.db")) as connection:
+        return [call_id for (call_id,) in connection.execute("SELECT id FROM calls")]
+
+
+def archived(folder: Path) -> pl.DataFrame:
+    return pl.read_delta(str(folder / "archive"))
+
+
+async def test_final_calls_leave_the_journal_and_open_ones_stay(tmp_path: Path, journal: CallJournal) -> None:
+    ids = await write(journal, milliseconds(200))
+    open_call = a_request()
+    await journal.begin(open_call, must_survive_power_loss=True)
+    with open_archiver(tmp_path) as archiver:
+        assert archiver.run() == 200
+        assert archiver.run() == 0
+    assert ids_left_in_the_journal(tmp_path) == [open_call.id]
+    assert sorted(archived(tmp_path)["id"]) == sorted(ids)
+
+
+async def test_calls_wait_for_their_age_unless_they_are_a_batch(tmp_path: Path, journal: CallJournal) -> None:
+    await write(journal, [NOON])
+    with open_archiver(tmp_path, age=timedelta(seconds=1)) as archiver:
+        assert archiver.run_if_due() == 0
+    with open_archiver(tmp_path, age=timedelta(seconds=1), batch_bytes=100) as archiver:
+        assert archiver.run_if_due() == 1
+    await write(journal, [NOON - timedelta(seconds=2)])
+    with open_archiver(tmp_path, age=timedelta(seconds=1)) as archiver:
+        assert archiver.run_if_due() == 1
+        assert archiver.run_if_due() == 0
+
+
+async def test_late_records_land_in_their_own_day(tmp_path: Path, journal: CallJournal) -> None:
+    long_call = a_request(NOON - timedelta(days=1))
+    await journal.begin(long_call, must_survive_power_loss=True)
+    await write(journal, [NOON])
+    with open_archiver(tmp_path) as archiver:
+        archiver.run()
+        await journal.finish(long_call, an_outcome(long_call, CallStatus.FAILED), was_begun=True)
+        archiver.run()
+    days = archived(tmp_path).sort("started_at").select(pl.col("day").cast(pl.String), "status")
+    assert days.rows() == [("2026-11-02", "failed"), ("2026-11-03", "completed")]
+    assert len(exported_ids(tmp_path, journal.snapshot())) == 2
+
+
+async def test_the_journal_does_not_grow_with_the_number_of_calls_that_went_through(
+    tmp_path: Path, journal: CallJournal
+) -> None:
+    sizes = []
+    with open_archiver(tmp_path, batch_bytes=10**6) as archiver:
+        for _ in range(6):
+            await write(journal, milliseconds(300))
+            archiver.run()
+            with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
+                sizes.append(connection.execute("PRAGMA page_count").fetchone()[0])
+    assert sizes[-1] <= sizes[1]
+
+
+async def test_a_killed_archiver_neither_loses_nor_doubles_a_call(tmp_path: Path, journal: CallJournal) -> None:
+    ids = await write(journal, milliseconds(800))
+    with open_archiver(tmp_path):
+        pass  # the table is made before
+
+    def killed(at_sync: int) -> int:
+        return subprocess.run(archiving_process(tmp_path, at_sync), check=False, timeout=60).returncode
+
+    deaths = 0
+    for at_sync in range(1, 13):
+        deaths += killed(at_sync) == -signal.SIGKILL
+        assert exported_ids(tmp_path, journal.snapshot()) == ids
+        left = ids_left_in_the_journal(tmp_path)
+        assert sorted({*left, *archived(tmp_path)["id"]}) == sorted(ids)
+    assert deaths == 12
+    assert killed(at_sync=10**6) == 0
+    assert ids_left_in_the_journal(tmp_path) == []
+    assert sorted(archived(tmp_path)["id"]) == sorted(ids)
+    assert exported_ids(tmp_path, journal.snapshot()) == ids
+
+
+async def test_a_journal_restored_from_before_the_archive_loses_no_new_call(
+    tmp_path: Path, journal: CallJournal
+) -> None:
+    restored = tmp_path / "restored"
+    restored.mkdir()
+    known = await write(journal, milliseconds(3))
+    with (
+        closing(sqlite3.connect(tmp_path / "journal.db")) as source,
+        closing(sqlite3.connect(restored / "journal.db")) as copy,
+    ):
+        source.backup(copy)
+    known += await write(journal, milliseconds(5))
+    with open_archiver(tmp_path) as archiver:
+        archiver.run()
+    shutil.copytree(tmp_path / "archive", restored / "archive")
+
+    align_journal(restored / "journal.db", ArchiveTable(restored / "archive").archived_through())
+    with closing(CallJournal(restored / "journal.db", restored / "run", busy_timeout_s=1)) as journal_again:
+        known += await write(journal_again, milliseconds(4))
+        assert sorted(exported_ids(restored, journal_again.snapshot())) == sorted(known)
+        with open_archiver(restored) as archiver:
+            assert archiver.run() == 4
+        assert sorted(exported_ids(restored, journal_again.snapshot())) == sorted(known)
+
+
+async def test_a_torn_entry_of_the_tables_log_is_taken_back(tmp_path: Path, journal: CallJournal) -> None:
+    ids = await write(journal, milliseconds(10))
+    with open_archiver(tmp_path):
+        pass
+    (tmp_path / "archive" / "_delta_log" / f"{1:020}.json").write_text('{"add":{"path"')
+    with open_archiver(tmp_path) as archiver:
+        assert archiver.run() == 10
+    assert exported_ids(tmp_path, journal.snapshot()) == ids
+
+
+async def test_an_export_that_runs_while_calls_are_archived_sees_each_once(
+    tmp_path: Path, journal: CallJournal
+) -> None:
+    ids = await write(journal, milliseconds(2000))
+    snapshot = journal.snapshot()
+    journal.close()  # two copies of SQLite in one process do not see each other's locks
+    with subprocess.Popen(archiving_process(tmp_path, 10**6)) as archiving:  # noqa: ASYNC220 - nothing else waits
+        scans = 0
+        while archiving.poll() is None:
+            assert exported_ids(tmp_path, snapshot) == ids
+            scans += 1
+    assert archiving.returncode == 0
+    assert scans > 3
+    assert ids_left_in_the_journal(tmp_path) == []
+    assert exported_ids(tmp_path, snapshot) == ids
+
+
+async def test_a_call_is_found_by_its_id_wherever_it_is(tmp_path: Path, journal: CallJournal) -> None:
+    await write(journal, milliseconds(50))
+    request: CallRequest = a_request(NOON + timedelta(milliseconds=7), url="http://a.example/?q=ж")
+    await journal.finish(request, an_outcome(request), was_begun=False)
+    before = journal.get(request.id)
+    with open_archiver(tmp_path) as archiver:
+        archiver.run()
+    row = ArchiveReader(tmp_path / "archive").find(request.id)
+    assert before
+    assert row
+    assert row[0] == request.id
+    assert ArchiveReader(tmp_path / "archive").find(a_request().id) is None
+
+
+async def test_other_tools_read_the_table_as_it_lies(tmp_path: Path, journal: CallJournal) -> None:
+    ids = await write(journal, milliseconds(30))
+    with open_archiver(tmp_path) as archiver:
+        archiver.run()
+    table = deltalake.DeltaTable(str(tmp_path / "archive"))
+    frame = table.to_pandas()
+    assert sorted(frame["id"]) == sorted(ids)
+    assert str(frame["started_at"].dtype) == "datetime64[us, UTC]"
+    assert pl.scan_delta(str(tmp_path / "archive")).filter(pl.col("started_at") > NOON).collect().height == 29
+    assert table.to_pyarrow_table(filters=[("id", "=", ids[3])]).num_rows == 1
