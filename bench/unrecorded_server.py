@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
-from calltrail import serving
+from calltrail import http_server, serving
 from calltrail.bootstrap import receiver
 from calltrail.domain.answers import Answer
 from calltrail.domain.calls import CallOutcome, CallRecord, CallRequest, CallStatus, LoggedBody
@@ -75,7 +75,7 @@ def main() -> None:
     data, port, *bare = sys.argv[1:]
     application = partial(receiver.open_http_application, open_log=_open_log)
     recorder = IdleRecorder if bare else Recorder
-    with patch.object(serving, "open_http_application", application), patch.object(receiver, "Recorder", recorder):
+    with patch.object(http_server, "open_http_application", application), patch.object(receiver, "Recorder", recorder):
         serving.serve(Settings(data=Path(data)), "127.0.0.1", int(port), 1, with_export_worker=False)
 
 
