@@ -1,4 +1,4 @@
-"""Archives the calls of a data folder, and kills itself just before it asks the system to sync for the nth time."""
+"""Archives the calls of a data folder and puts small files together; killed before it syncs for the nth time."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from calltrail.stores import durable
+from calltrail.stores.archive.table import ArchiveTable
 from tests.stores.archives import open_archiver
 
 
@@ -27,3 +28,4 @@ if __name__ == "__main__":
     durable.os.fsync = die_at(int(sys.argv[2]), os.fsync)  # type: ignore[attr-defined]
     with open_archiver(Path(sys.argv[1])) as archiver:
         archiver.run()
+    ArchiveTable(Path(sys.argv[1]) / "archive").compact()

@@ -60,6 +60,10 @@ def archiving_process(folder: Path, killed_at_sync: int) -> list[str]:
     return [sys.executable, "-m", "tests.stores.killed_archiver", str(folder), str(killed_at_sync)]
 
 
+def killed(folder: Path, at_sync: int) -> int:
+    return subprocess.run(archiving_process(folder, at_sync), check=False, timeout=60).returncode
+
+
 def ids_left_in_the_journal(folder: Path) -> list[str]:
     with closing(sqlite3.connect(folder / "journal.db")) as connection:
         return [call_id for (call_id,) in connection.execute("SELECT id FROM calls")]
@@ -123,17 +127,14 @@ async def test_a_killed_archiver_neither_loses_nor_doubles_a_call(tmp_path: Path
     with open_archiver(tmp_path):
         pass  # the table is made before
 
-    def killed(at_sync: int) -> int:
-        return subprocess.run(archiving_process(tmp_path, at_sync), check=False, timeout=60).returncode
-
     deaths = 0
     for at_sync in range(1, 13):
-        deaths += killed(at_sync) == -signal.SIGKILL
+        deaths += killed(tmp_path, at_sync) == -signal.SIGKILL
         assert exported_ids(tmp_path, journal.snapshot()) == ids
         left = ids_left_in_the_journal(tmp_path)
         assert sorted({*left, *archived(tmp_path)["id"]}) == sorted(ids)
     assert deaths == 12
-    assert killed(at_sync=10**6) == 0
+    assert killed(tmp_path, at_sync=10**6) == 0
     assert ids_left_in_the_journal(tmp_path) == []
     assert sorted(archived(tmp_path)["id"]) == sorted(ids)
     assert exported_ids(tmp_path, journal.snapshot()) == ids
@@ -203,6 +204,73 @@ async def test_a_call_is_found_by_its_id_wherever_it_is(tmp_path: Path, journal:
     assert row
     assert row[0] == request.id
     assert ArchiveReader(tmp_path / "archive").find(a_request().id) is None
+
+
+async def test_small_files_of_a_day_are_put_together(tmp_path: Path, journal: CallJournal) -> None:
+    table = ArchiveTable(tmp_path / "archive")
+    ids = []
+    for number in range(9):
+        ids += await write(journal, [NOON + timedelta(seconds=number), NOON - timedelta(days=1, seconds=number % 3)])
+        with open_archiver(tmp_path) as archiver:
+            archiver.run()
+    before = archived(tmp_path).sort("id")
+    assert table.compact() == 18
+    assert table.compact() == 0
+    assert len(deltalake.DeltaTable(str(tmp_path / "archive")).file_uris()) == 2
+    assert archived(tmp_path).sort("id").equals(before)
+    assert sorted(exported_ids(tmp_path, journal.snapshot())) == sorted(ids)
+    assert len(await write(journal, [NOON])) == 1
+    with open_archiver(tmp_path) as archiver:
+        assert archiver.run() == 1
+
+
+async def test_killed_while_files_are_put_together_the_table_holds_each_call_once(
+    tmp_path: Path, journal: CallJournal
+) -> None:
+    ids = []
+    for moment in milliseconds(9):
+        ids += await write(journal, [moment])
+        with open_archiver(tmp_path) as archiver:
+            archiver.run()
+    for at_sync in range(1, 7):
+        was_killed = killed(tmp_path, at_sync) == -signal.SIGKILL
+        assert was_killed == (at_sync <= 4)  # from then on the files are together
+        assert exported_ids(tmp_path, journal.snapshot()) == ids
+        assert sorted(archived(tmp_path)["id"]) == sorted(ids)
+    assert ArchiveTable(tmp_path / "archive").compact() == 0
+
+
+async def test_a_reader_that_began_before_compaction_reads_on(tmp_path: Path, journal: CallJournal) -> None:
+    for moment in milliseconds(9):
+        await write(journal, [moment])
+        with open_archiver(tmp_path) as archiver:
+            archiver.run()
+    view = ArchiveReader(tmp_path / "archive").view()
+    (stretch,) = [stretch for stretch in view.stretches(CallFilter()) if not stretch.is_empty]
+    table = ArchiveTable(tmp_path / "archive")
+    assert table.compact() == 9
+    assert stretch.calls(journal.snapshot(), ("id",)).height == 9
+
+
+async def test_the_tables_log_is_put_together_and_files_out_of_use_are_deleted(
+    tmp_path: Path, journal: CallJournal
+) -> None:
+    ids = []
+    for number in range(12):
+        ids += await write(journal, [NOON + timedelta(seconds=number)])
+        with open_archiver(tmp_path) as archiver:
+            archiver.run()
+    table = ArchiveTable(tmp_path / "archive", commits_a_checkpoint=10)
+    assert table.compact() == 12
+    (tmp_path / "archive" / "day=2026-11-03" / "calls-left-by-a-killed-archiver.parquet").write_bytes(b"")
+    table.tidy_log(timedelta(0))
+    assert (tmp_path / "archive" / "_delta_log" / "_last_checkpoint").exists()
+    assert len(list((tmp_path / "archive").glob("day=*/*"))) == 1
+    assert exported_ids(tmp_path, journal.snapshot()) == ids
+    assert table.archived_through() == ArchiveTable(tmp_path / "archive").archived_through() >= 12
+    await write(journal, [NOON])
+    with open_archiver(tmp_path) as archiver:
+        assert archiver.run() == 1
 
 
 async def test_other_tools_read_the_table_as_it_lies(tmp_path: Path, journal: CallJournal) -> None:

@@ -14,11 +14,13 @@ from calltrail.stores.liveness import Lock
 
 _INTERVAL_S = 1.0
 _BUSY_TIMEOUT_S = 30.0
+_KEPT_FOR_READERS = timedelta(days=1)
+"""Whoever reads the table as it was before small files were put together has so long."""
 
 
 @contextmanager
 def open_archiver(settings: Settings) -> Iterator[Archiver]:
-    """An archiver at work for as long as the block runs, unless another process of the data folder has that right."""
+    """An archiver at work for as long as the block runs, whenever no other process of the data folder is at it."""
     table = ArchiveTable(settings.archive_folder)
     with (
         closing(Lock(settings.run_folder, "archiver")) as lock,
@@ -35,13 +37,18 @@ def open_archiver(settings: Settings) -> Iterator[Archiver]:
 
         def archive() -> None:
             nonlocal has_begun
-            if not lock.is_ours():
+            if not lock.take():
                 return
-            if not has_begun:
-                table.mend()
-                table.create()
-                has_begun = True
-            archiver.run_if_due()
+            try:
+                if not has_begun:
+                    table.mend()
+                    table.create()
+                    has_begun = True
+                if archiver.run_if_due():
+                    table.compact()
+                    table.tidy_log(_KEPT_FOR_READERS)
+            finally:
+                lock.release()
 
         with Upkeep(_INTERVAL_S, archive):
             yield archiver

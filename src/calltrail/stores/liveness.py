@@ -29,13 +29,16 @@ class Lock:
         run_folder.mkdir(parents=True, exist_ok=True)
         self._file = (run_folder / f"{name}.lock").open("ab")
 
-    def is_ours(self) -> bool:
+    def take(self) -> bool:
         """Take it if it is free; whether this process has it."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
+
+    def release(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
         self._file.close()
