@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     export_batch_bytes: PositiveInt = Field(
         default=4 * _MIB, description="Plain text that an export reads, formats and writes at a time."
     )
+    export_shards_at_a_time: PositiveInt | None = Field(
+        default=None,
+        description="Parts that a worker makes at once, of all its exports; default: the processors it may use.",
+    )
     export_lease_s: PositiveFloat = Field(
         default=15, description="After this without a sign of life of its worker, an export is taken up by another."
     )

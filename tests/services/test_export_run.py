@@ -50,7 +50,9 @@ class Bench:
     def runner(
         self, worker: str = "worker", *, attempts: int = 3, scanner: MemoryCallLog | None = None
     ) -> ExportRunner:
-        limits = ExportLimits(batch_bytes=2_000, lease_s=60, most_attempts=attempts, files_kept_for=timedelta(days=7))
+        limits = ExportLimits(
+            batch_bytes=2_000, shards_at_a_time=3, lease_s=60, most_attempts=attempts, files_kept_for=timedelta(days=7)
+        )
         return ExportRunner(
             worker=worker,
             jobs=self.jobs,
@@ -150,7 +152,9 @@ def test_a_cancelled_export_stays_cancelled_and_leaves_no_file(bench: Bench) -> 
     bench.runner(scanner=cancels).run(bench.claim())
     cancelled = bench.job(job)
     assert (cancelled.status, cancelled.reason) == (ExportStatus.CANCELLED, "not needed")
-    assert bench.files.open(job.id, cancelled.files[0].name) is None
+    assert cancelled.shards
+    for number in range(1, len(cancelled.shards) + 1):
+        assert bench.files.open(job.id, f"calltrail-{job.id}-part-{number:05d}.csv") is None
 
 
 def test_a_worker_that_lost_its_lease_leaves_the_job_to_the_other(bench: Bench) -> None:
@@ -207,20 +211,21 @@ class _Death(BaseException):
 
 
 class _Scanner(MemoryCallLog):
-    """A log that notices the scans it is asked for."""
+    """A log that notices which parts are scanned."""
 
     def __init__(self, log: MemoryCallLog) -> None:
         self.__dict__.update(log.__dict__)
         self.scans = 0
+        self._log = log
 
-    def before_scan(self) -> None:
-        """What happens at each."""
+    def before_scan(self, part: int) -> None:
+        """What happens before the scan for that part, counted from 1."""
 
     def scan(
         self, snapshot: Snapshot, filter: CallFilter, shard: Shard, columns: Sequence[str], batch_bytes: int
     ) -> Iterator[pl.DataFrame]:
         self.scans += 1
-        self.before_scan()
+        self.before_scan(self._log.plan(snapshot, filter, SMALL_PARTS.part_bytes).index(shard) + 1)
         yield from super().scan(snapshot, filter, shard, columns, batch_bytes)
 
 
@@ -233,8 +238,8 @@ class _DiesInPart(_Scanner):
         super().__init__(log)
         self._number = number
 
-    def before_scan(self) -> None:
-        if self.scans == self._number:
+    def before_scan(self, part: int) -> None:
+        if part == self._number:
             raise _Death
 
 
@@ -245,13 +250,13 @@ class _CancelsInPart(_Scanner):
         self._job_id = job_id
         self._number = number
 
-    def before_scan(self) -> None:
-        if self.scans == self._number:
+    def before_scan(self, part: int) -> None:
+        if part == self._number:
             assert self._bench.jobs.cancel(self._job_id, "not needed", NOON)
 
 
 class _Breaks(_Scanner):
-    def before_scan(self) -> None:
+    def before_scan(self, part: int) -> None:
         raise OSError("no space left")
 
 

@@ -17,6 +17,7 @@ import pytest
 from calltrail.domain.calls import CallRequest, CallStatus
 from calltrail.domain.exports import Snapshot
 from calltrail.domain.filters import CallFilter
+from calltrail.stores.archive.data_files import BLOCK_ROWS
 from calltrail.stores.archive.reader import ArchiveReader
 from calltrail.stores.archive.table import ArchiveTable
 from calltrail.stores.journal.journal import CallJournal
@@ -246,7 +247,7 @@ async def test_a_reader_that_began_before_compaction_reads_on(tmp_path: Path, jo
         with open_archiver(tmp_path) as archiver:
             archiver.run()
     view = ArchiveReader(tmp_path / "archive").view()
-    (stretch,) = [stretch for stretch in view.stretches(CallFilter()) if not stretch.is_empty]
+    (stretch,) = [stretch for stretch in view.stretches(CallFilter(), BLOCK_ROWS) if not stretch.is_empty]
     table = ArchiveTable(tmp_path / "archive")
     assert table.compact() == 9
     assert stretch.calls(journal.snapshot(), ("id",)).height == 9

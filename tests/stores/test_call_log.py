@@ -16,9 +16,10 @@ from calltrail.domain.calls import BodyEncoding, CallOutcome, CallRecord, CallRe
 from calltrail.domain.exports import Snapshot
 from calltrail.domain.filters import CallFilter
 from calltrail.formats.frames import LOG_SCHEMA
-from calltrail.services.ports import CallLog, CallScanner, Claim, LogUnavailable
+from calltrail.services.ports import CallLog, CallPages, CallPlace, CallScanner, Claim, LogUnavailable
 from calltrail.stores.archive.reader import ArchiveReader
 from calltrail.stores.journal.journal import CallJournal
+from calltrail.stores.log_pages import LogPages
 from calltrail.stores.log_scanner import LogScanner
 from calltrail.stores.memory_log import MemoryCallLog
 from calltrail.stores.migrations import upgrade
@@ -34,6 +35,7 @@ class Log:
 
     calls: CallLog
     scanner: CallScanner
+    pages: CallPages
     archive: Callable[[], int] = lambda: 0
     """Moves what is final to the archive; whenever it is done, it must change nothing that is seen."""
     archives_before_plan: bool = False
@@ -56,6 +58,16 @@ class Log:
             batches += parts
         return pl.concat(batches)
 
+    def newest_ids(self, filter: CallFilter, count: int) -> list[str]:
+        """All matching calls, page by page."""
+        self.archive()
+        found: list[str] = []
+        place = None
+        while (page := self.pages.newest(filter, ("id", "started_at", "request_body"), count, place)).height:
+            found += page["id"].to_list()
+            place = CallPlace(page["started_at"][-1], page["id"][-1])
+        return found
+
     def ids(self, filter: CallFilter = EVERYTHING) -> list[str]:
         return self.rows(self.calls.snapshot(), filter)["id"].to_list()
 
@@ -64,23 +76,20 @@ class Log:
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
     if request.param == "memory":
         memory = MemoryCallLog()
-        yield Log(memory, memory)
+        yield Log(memory, memory, memory)
         return
     path = tmp_path / "journal.db"
     upgrade(path, "journal")
     archive = ArchiveReader(tmp_path / "archive")
     journal = CallJournal(path, tmp_path / "run", busy_timeout_s=0.2, find_archived=archive.find)
     scanner = LogScanner(path, tmp_path / "archive")
+    pages = LogPages(path, tmp_path / "archive")
     if request.param == "journal":
-        yield Log(journal, scanner)
+        yield Log(journal, scanner, pages)
     else:
-        yield from archived_log(journal, scanner, path, archives_before_plan=request.param == "archive")
+        with open_archiver(tmp_path) as archiver:
+            yield Log(journal, scanner, pages, archiver.run, request.param == "archive")
     journal.close()
-
-
-def archived_log(journal: CallJournal, scanner: LogScanner, path: Path, *, archives_before_plan: bool) -> Iterator[Log]:
-    with open_archiver(path.parent) as archiver:
-        yield Log(journal, scanner, archiver.run, archives_before_plan)
 
 
 async def test_a_whole_record_comes_back_as_it_was_written(log: Log) -> None:
@@ -212,6 +221,8 @@ filters = st.builds(
     has_errors=st.none() | st.booleans(),
     endpoint_external_id=st.none() | st.sampled_from(["a", "b", "'; DROP TABLE calls"]),
     method_system_names=st.sets(st.sampled_from(["X", "Y", "Z"])).map(lambda names: tuple(sorted(names))),
+    device=st.none() | st.sampled_from(["d-1", "d-2"]),
+    text=st.none() | st.sampled_from(["number-1", "number-59", "Ж%_", "is wrong", "nowhere"]),
 )
 
 
@@ -223,6 +234,36 @@ def test_a_scan_gives_what_the_filter_matches(mixed_log: tuple[Log, list[CallRec
     assert sorted(log.ids(filter)) == expected
 
 
+@given(filters, st.integers(1, 70))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_pages_give_what_the_filter_matches_newest_first(
+    mixed_log: tuple[Log, list[CallRecord]], filter: CallFilter, count: int
+) -> None:
+    log, records = mixed_log
+    matching = [record.request for record in records if filter.matches(record)]
+    newest_first = sorted(matching, key=lambda request: (request.started_at, request.id), reverse=True)
+    assert log.newest_ids(filter, count) == [request.id for request in newest_first]
+
+
+async def test_pages_neither_repeat_nor_miss_calls_of_one_microsecond(log: Log) -> None:
+    requests = [a_request() for _ in range(25)]
+    await asyncio.gather(*(log.write(request) for request in requests[:12]))
+    log.archive()
+    await asyncio.gather(*(log.write(request) for request in requests[12:]))
+    assert log.newest_ids(EVERYTHING, 3) == sorted((request.id for request in requests), reverse=True)
+
+
+async def test_a_page_goes_on_where_the_last_one_ended_whatever_arrives_meanwhile(log: Log) -> None:
+    requests = [a_request(NOON + timedelta(seconds=number)) for number in range(6)]
+    await asyncio.gather(*(log.write(request) for request in requests))
+    first = log.pages.newest(EVERYTHING, ("id",), 2)
+    await log.write(a_request(NOON + timedelta(seconds=9)))
+    log.archive()
+    second = log.pages.newest(EVERYTHING, ("id", "started_at"), 3, CallPlace(requests[4].started_at, requests[4].id))
+    assert first["id"].to_list() == [requests[5].id, requests[4].id]
+    assert second["id"].to_list() == [requests[3].id, requests[2].id, requests[1].id]
+
+
 @pytest.fixture
 async def mixed_log(log: Log) -> tuple[Log, list[CallRecord]]:
     records = []
@@ -231,12 +272,17 @@ async def mixed_log(log: Log) -> tuple[Log, list[CallRecord]]:
             NOON + timedelta(milliseconds=151 * number),
             endpoint_external_id="ab"[number % 2],
             method_system_name="XYZ"[number % 3],
+            device=("d-1", "d-2", None)[number % 3],
+            url=f"https://a.example/?q={'Ж%_' if number % 4 else ''}",
+            body=LoggedBody(f"number-{number}", 9),
         )
         await log.calls.begin(request, must_survive_power_loss=False)
         outcome: CallOutcome | None = None
         if number % 5:
             status = CallStatus.FAILED if number % 7 == 0 else CallStatus.COMPLETED
-            outcome = an_outcome(request, status, has_errors=number % 7 == 0 or number % 11 == 0)
+            has_errors = number % 7 == 0 or number % 11 == 0
+            errors = "/: is wrong" if has_errors else None
+            outcome = an_outcome(request, status, has_errors=has_errors, error_messages=errors)
             await log.calls.finish(request, outcome, was_begun=True)
         records.append(CallRecord(request, outcome))
     return log, records
@@ -317,9 +363,9 @@ class TestJournal:
         snapshot = journals[0].snapshot()
         for journal in journals:
             journal.close()
-        assert Log(journals[0], LogScanner(path, path.parent / "archive")).rows(snapshot)["id"].to_list() == [
-            each.id for each in requests
-        ]
+        archive = path.parent / "archive"
+        log = Log(journals[0], LogScanner(path, archive), LogPages(path, archive))
+        assert log.rows(snapshot)["id"].to_list() == [each.id for each in requests]
 
     async def test_the_write_ahead_log_stays_small_under_load(self, path: Path) -> None:
         journal = self.open(path)

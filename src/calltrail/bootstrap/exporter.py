@@ -21,6 +21,7 @@ def open_worker(settings: Settings) -> Iterator[Worker]:
     files = LocalExportFiles(settings.data)
     limits = ExportLimits(
         batch_bytes=settings.export_batch_bytes,
+        shards_at_a_time=settings.export_shards_at_a_time or len(os.sched_getaffinity(0)),
         lease_s=settings.export_lease_s,
         most_attempts=settings.export_attempts,
         files_kept_for=timedelta(days=settings.export_kept_days),

@@ -28,6 +28,8 @@ def manifest(job: ExportJob, files: tuple[ExportFile, ...], made_at: datetime) -
                 "has_errors": criteria.has_errors,
                 "endpoint": criteria.endpoint_external_id,
                 "api_methods": criteria.method_system_names,
+                "device": criteria.device,
+                "text": criteria.text,
             },
             "as_of": job.snapshot.as_of,
             "made_at": made_at,

@@ -91,6 +91,27 @@ class CallScanner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class CallPlace:
+    """Where a call stands in the log: by start time, then by id."""
+
+    started_at: datetime
+    id: str
+
+
+class CallPages(Protocol):
+    """The log of calls, as those who look through it see it. Its methods block."""
+
+    def newest(
+        self, filter: CallFilter, columns: Sequence[str], count: int, before: CallPlace | None = None
+    ) -> "pl.DataFrame":
+        """The last `count` matching calls as they stand now, newest first; those before a place when one is given.
+
+        `columns` are names of `LOG_SCHEMA`. The place of the last call of a page is where the next one goes on: calls
+        that arrive meanwhile come before the first page and move nothing.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """Final calls that are not in the archive yet."""
 

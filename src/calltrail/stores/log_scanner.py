@@ -9,9 +9,13 @@ import polars as pl
 
 from calltrail.domain.exports import Shard, Snapshot
 from calltrail.domain.filters import CallFilter
+from calltrail.stores.archive.data_files import BLOCK_ROWS, FILE_ROWS
 from calltrail.stores.archive.reader import ArchiveReader, ArchiveView, Stretch
 from calltrail.stores.journal.scanner import JournalReader, JournalView
 from calltrail.stores.shards import cut
+
+_PLANNED_ROWS = 4 * FILE_ROWS
+"""Calls of the archive whose start times and sizes are held at once."""
 
 
 class LogScanner:
@@ -37,7 +41,7 @@ class LogScanner:
             return
         within = replace(filter, since=shard.since, till=shard.till)
         with self._view() as log:
-            yield from log.batches(snapshot, within, columns, batch_bytes)
+            yield from log.batches(snapshot, within, columns, batch_bytes, shard.rows)
 
     @contextmanager
     def _view(self) -> "Iterator[_LogView]":
@@ -51,7 +55,7 @@ class _LogView:
     archive: ArchiveView
 
     def moments(self, snapshot: Snapshot, filter: CallFilter) -> Iterator[pl.DataFrame]:
-        for stretch in self.archive.stretches(filter):
+        for stretch in self.archive.stretches(filter, _PLANNED_ROWS):
             recent = self.journal.moments(snapshot, stretch.filter, self.archive.through)
             if stretch.is_empty:
                 yield from recent
@@ -60,9 +64,11 @@ class _LogView:
                 yield both.group_by("started_at").agg(pl.all().sum()).sort("started_at")
 
     def batches(
-        self, snapshot: Snapshot, filter: CallFilter, columns: Sequence[str], batch_bytes: int
+        self, snapshot: Snapshot, filter: CallFilter, columns: Sequence[str], batch_bytes: int, rows: int
     ) -> Iterator[pl.DataFrame]:
-        for stretch in self.archive.stretches(filter):
+        """The calls that match, which are so many. Of the archive about a block of them is held at once."""
+        blocks_at_a_time = max(1, self.archive.rows_within(filter) // max(1, rows))
+        for stretch in self.archive.stretches(filter, blocks_at_a_time * BLOCK_ROWS):
             if stretch.is_empty:
                 yield from self._recent(snapshot, stretch.filter, columns, batch_bytes)
             else:

@@ -1,4 +1,4 @@
-"""The log of calls in memory: the reference of what `CallLog` and `CallScanner` mean."""
+"""The log of calls in memory: the reference of what `CallLog`, `CallScanner` and `CallPages` mean."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from calltrail.domain.calls import CallOutcome, CallRecord, CallRequest, CallSta
 from calltrail.domain.exports import Shard, Snapshot
 from calltrail.domain.filters import CallFilter
 from calltrail.formats.frames import LOG_SCHEMA
-from calltrail.services.ports import Claim
+from calltrail.services.ports import CallPlace, Claim
 from calltrail.stores.journal.rows import (
     OUTCOME_COLUMNS,
     REQUEST_COLUMNS,
@@ -93,14 +93,17 @@ class MemoryCallLog:
     ) -> Iterator[pl.DataFrame]:
         within = replace(filter, since=shard.since, till=shard.till)
         for stretch in self.plan(snapshot, within, batch_bytes):
-            rows = [
-                _row(record)
-                for record in self._matching(snapshot, replace(filter, since=stretch.since, till=stretch.till))
-            ]
-            if rows:
-                micros = {name: pl.Int64() if dtype == pl.Datetime else dtype for name, dtype in LOG_SCHEMA.items()}
-                frame = pl.DataFrame(rows, schema=micros)
-                yield frame.select(pl.col(column).cast(LOG_SCHEMA[column]) for column in columns)
+            calls = self._matching(snapshot, replace(filter, since=stretch.since, till=stretch.till))
+            if calls:
+                yield _frame(calls, columns)
+
+    def newest(
+        self, filter: CallFilter, columns: Sequence[str], count: int, before: CallPlace | None = None
+    ) -> pl.DataFrame:
+        place = (before.started_at, before.id) if before else None
+        matching = self._matching(self.snapshot(), filter)
+        earlier = [call for call in matching if not place or (call.request.started_at, call.request.id) < place]
+        return _frame(earlier[::-1][:count], columns)
 
     def _matching(self, snapshot: Snapshot, filter: CallFilter) -> list[CallRecord]:
         seen = [_as_of(snapshot, logged) for logged in self._calls.values() if logged.begun_in <= snapshot.position]
@@ -111,6 +114,12 @@ class MemoryCallLog:
 def _as_of(snapshot: Snapshot, logged: _Logged) -> CallRecord:
     is_closed = logged.finished_in is not None and logged.finished_in <= snapshot.position
     return logged.record if is_closed else CallRecord(logged.record.request)
+
+
+def _frame(calls: Sequence[CallRecord], columns: Sequence[str]) -> pl.DataFrame:
+    micros = {name: pl.Int64() if dtype == pl.Datetime else dtype for name, dtype in LOG_SCHEMA.items()}
+    frame = pl.DataFrame([_row(call) for call in calls], schema=micros)
+    return frame.select(pl.col(column).cast(LOG_SCHEMA[column]) for column in columns)
 
 
 def _row(record: CallRecord) -> dict[str, object]:

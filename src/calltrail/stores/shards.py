@@ -2,52 +2,46 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 
 from calltrail.domain.calls import from_micros
 from calltrail.domain.exports import Shard
 
+_PIECES_A_SHARD = 32
+
 
 def cut(pages: Iterable[pl.DataFrame], shard_bytes: int) -> tuple[Shard, ...]:
-    """Cut calls into consecutive shards of about `shard_bytes`; none when there are no calls.
+    """Cut calls into consecutive shards of about one size, which is `shard_bytes` or less; none without calls.
 
     The pages have every start time (microseconds since 1970) once, in order, with the number and size of its calls.
     """
-    pieces: list[dict[str, int]] = []
-    bytes_before = 0
-    for moments in pages:
-        cut_page = _pieces(moments, bytes_before, shard_bytes)
-        bytes_before += sum(piece["size_bytes"] for piece in cut_page)
-        if pieces and cut_page and pieces[-1]["number"] == cut_page[0]["number"]:
-            rest = cut_page.pop(0)
-            pieces[-1]["rows"] += rest["rows"]
-            pieces[-1]["size_bytes"] += rest["size_bytes"]
-            pieces[-1]["last"] = rest["last"]
-        pieces += cut_page
-    return tuple(_shard(piece) for piece in pieces)
+    pieces = [_grouped(page, max(1, shard_bytes // _PIECES_A_SHARD)) for page in pages]
+    if not pieces:
+        return ()
+    together = pl.concat(pieces)
+    size_bytes = int(together["size_bytes"].sum())
+    shards = max(1, -(-size_bytes // shard_bytes))
+    return tuple(_shard(row) for row in _grouped(together, max(1, -(-size_bytes // shards))).iter_rows(named=True))
 
 
-def _pieces(moments: pl.DataFrame, bytes_before: int, shard_bytes: int) -> list[dict[str, int]]:
-    """Number every moment by the bytes before it, and gather those of one number."""
+def _grouped(calls: pl.DataFrame, piece_bytes: int) -> pl.DataFrame:
+    """Rows that follow each other put together to about that size."""
+    first = pl.col("started_at")
+    last = pl.col("last") if "last" in calls.columns else first
     size = pl.col("size_bytes")
     return (
-        moments.with_columns(number=(size.cum_sum() - size + bytes_before) // shard_bytes)
-        .group_by("number", maintain_order=True)
-        .agg(
-            first=pl.col("started_at").first(),
-            last=pl.col("started_at").last(),
-            rows=pl.col("rows").sum(),
-            size_bytes=size.sum(),
-        )
-        .to_dicts()
+        calls.group_by((size.cum_sum() - size) // piece_bytes, maintain_order=True)
+        .agg(first.first(), last.last().alias("last"), pl.col("rows").sum(), size.sum().alias("bytes"))
+        .select("started_at", "last", "rows", size_bytes="bytes")
     )
 
 
-def _shard(piece: dict[str, int]) -> Shard:
+def _shard(row: dict[str, Any]) -> Shard:
     return Shard(
-        since=from_micros(piece["first"]),
-        till=from_micros(piece["last"]) + timedelta(microseconds=1),
-        rows=piece["rows"],
-        size_bytes=piece["size_bytes"],
+        since=from_micros(row["started_at"]),
+        till=from_micros(row["last"]) + timedelta(microseconds=1),
+        rows=row["rows"],
+        size_bytes=row["size_bytes"],
     )

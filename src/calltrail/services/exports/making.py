@@ -16,6 +16,7 @@ from calltrail.formats.columns import exported_columns, source_columns
 from calltrail.formats.compression import compressor
 from calltrail.formats.manifest import MANIFEST_NAME, manifest
 from calltrail.formats.parts import PartEncoder, file_name_suffix, part_encoder
+from calltrail.services.exports.parallel import in_parallel
 from calltrail.services.exports.prefetch import prefetched
 from calltrail.services.ports import CallScanner, ExportFiles, ExportJobs, FileWriter
 
@@ -36,6 +37,9 @@ class ExportLimits:
 
     batch_bytes: int
     """Approximate plain text size of the batches that are read at a time."""
+
+    shards_at_a_time: int
+    """Parts that are made at once, of all exports of the worker."""
 
     lease_s: float
     most_attempts: int
@@ -62,6 +66,7 @@ class ExportRunner:
         self.limits = limits
         self.now = now
         self.is_stopping = threading.Event()
+        self.room = threading.Semaphore(limits.shards_at_a_time)
 
     def run(self, job: ExportJob) -> None:
         """Make a job that this worker has claimed; its end, whatever it is, is in the registry."""
@@ -112,8 +117,8 @@ class _Run:
     def make(self) -> None:
         shards = self._plan()
         files = self._job.files
-        for number, shard in enumerate(shards[len(files) :], start=len(files) + 1):
-            file = self._part(number, shard)
+        missing = list(enumerate(shards, start=1))[len(files) :]
+        for file in in_parallel(self._part, missing, self._runner.limits.shards_at_a_time):
             _require(self._runner.jobs.add_file(self._job.id, self._runner.worker, file))
             files = (*files, file)
         self._publish_manifest(files)
@@ -125,12 +130,18 @@ class _Run:
         _require(self._runner.jobs.save_plan(self._job.id, self._runner.worker, shards))
         return shards
 
-    def _part(self, number: int, shard: Shard) -> ExportFile:
+    def _part(self, numbered: tuple[int, Shard], check: Callable[[], None]) -> ExportFile:
+        number, shard = numbered
+        with self._runner.room:
+            return self._made_part(number, shard, check)
+
+    def _made_part(self, number: int, shard: Shard, check: Callable[[], None]) -> ExportFile:
         encoder = part_encoder(self._options)
         name = f"calltrail-{self._job.id}-part-{number:05d}{file_name_suffix(self._options)}"
         with _PartFile(self._runner.files.create(self._job.id, name), self._options.compression) as part:
             rows = 0
             for plain, rows in prefetched(self._encoded(encoder, shard)):  # noqa: B007 - the last count is the part's
+                check()
                 self._heartbeat.check()
                 part.write(plain)
             if rows != shard.rows:

@@ -1,7 +1,7 @@
 """The table as readers see it: what it held at one moment, cut into stretches of time."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,11 +15,15 @@ from calltrail.domain.calls import CallStatus
 from calltrail.domain.exports import Snapshot
 from calltrail.domain.filters import CallFilter
 from calltrail.formats.frames import LOG_SCHEMA, MOMENT
-from calltrail.stores.archive.schema import ARCHIVE_SCHEMA, DAY
-from calltrail.stores.archive.table import BLOCK_ROWS, archived_through
-from calltrail.stores.journal.rows import OUTCOME_COLUMNS, REQUEST_COLUMNS, Row
+from calltrail.services.ports import CallPlace
+from calltrail.stores.archive.books import Books
+from calltrail.stores.archive.data_files import FILE_ROWS, block_starts
+from calltrail.stores.archive.schema import ARCHIVE_SCHEMA
+from calltrail.stores.journal.rows import OUTCOME_COLUMNS, REQUEST_COLUMNS, SEARCHED_COLUMNS, Row
 
 _MICROSECOND = timedelta(microseconds=1)
+
+_FILES_SCHEMA = {"rows": pl.Int64(), "path": pl.String(), "first": MOMENT, "last": MOMENT, "last_finish": pl.Int64()}
 
 
 class ArchiveReader:
@@ -28,6 +32,7 @@ class ArchiveReader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._table: deltalake.DeltaTable | None = None
+        self._view = ArchiveView(0, pl.DataFrame(schema=_FILES_SCHEMA))
         self._lock = threading.Lock()
 
     def view(self) -> "ArchiveView":
@@ -35,24 +40,12 @@ class ArchiveReader:
         with self._lock:
             if self._table is None:
                 if not deltalake.DeltaTable.is_deltatable(str(self._folder)):
-                    return ArchiveView(0, pl.DataFrame(schema=_FILES_SCHEMA))
+                    return self._view
                 self._table = deltalake.DeltaTable(str(self._folder))
-            else:
-                self._table.update_incremental()
-            files = pl.DataFrame(self._table.get_add_actions(flatten=True))
-            through = archived_through(self._table)
-        if files.is_empty():
-            return ArchiveView(through, pl.DataFrame(schema=_FILES_SCHEMA))
-        return ArchiveView(
-            through,
-            files.select(
-                rows=pl.col("num_records").cast(pl.Int64),
-                path=pl.lit(f"{self._folder}/") + pl.col("path"),
-                first=pl.col("min.started_at").cast(MOMENT),
-                last=pl.col("max.started_at").cast(MOMENT),
-                last_finish=pl.col("max.finished_in").cast(pl.Int64),
-            ),
-        )
+            elif not _has_grown(self._table):
+                return self._view
+            self._view = view_of(self._table, self._folder)
+            return self._view
 
     def find(self, call_id: str) -> Row | None:
         """`REQUEST_COLUMNS`, then `OUTCOME_COLUMNS`, of a call, as the journal would give them; None when not here."""
@@ -62,7 +55,7 @@ class ArchiveReader:
         since, till = window
         columns = REQUEST_COLUMNS + OUTCOME_COLUMNS
         shown = [pl.col(name).to_physical() if LOG_SCHEMA[name] == MOMENT else pl.col(name) for name in columns]
-        for stretch in self.view().stretches(CallFilter(since=since, till=till)):
+        for stretch in self.view().stretches(CallFilter(since=since, till=till), FILE_ROWS):
             if not stretch.is_empty:
                 found = stretch.log().filter(condition(stretch.filter), pl.col("id") == call_id).select(shown).collect()
                 if found.height:
@@ -70,7 +63,27 @@ class ArchiveReader:
         return None
 
 
-_FILES_SCHEMA = {"rows": pl.Int64(), "path": pl.String(), "first": MOMENT, "last": MOMENT, "last_finish": pl.Int64()}
+def _has_grown(table: deltalake.DeltaTable) -> bool:
+    before = table.version()
+    table.update_incremental()
+    return table.version() != before
+
+
+def view_of(table: deltalake.DeltaTable, folder: Path) -> "ArchiveView":
+    """What a version of the table holds."""
+    through, files = Books.of(table).through, pl.DataFrame(table.get_add_actions(flatten=True))
+    if files.is_empty():
+        return ArchiveView(through, pl.DataFrame(schema=_FILES_SCHEMA))
+    return ArchiveView(
+        through,
+        files.select(
+            rows=pl.col("num_records").cast(pl.Int64),
+            path=pl.lit(f"{folder}/") + pl.col("path"),
+            first=pl.col("min.started_at").cast(MOMENT),
+            last=pl.col("max.started_at").cast(MOMENT),
+            last_finish=pl.col("max.finished_in").cast(pl.Int64),
+        ).sort("first"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,31 +96,68 @@ class ArchiveView:
     files: pl.DataFrame
     """Rows, path, first and last start time, and last commit of the journal that closed a call, of each file."""
 
-    def stretches(self, filter: CallFilter) -> "Iterator[Stretch]":
-        """The window of the filter, cut in order of time so that little is read of each file but in one stretch."""
-        within = [pl.lit(value=True)]
-        if filter.since:
-            within.append(pl.col("last") >= filter.since)
-        if filter.till:
-            within.append(pl.col("first") < filter.till)
-        files = self.files.filter(*within).sort("first").with_columns(pl.col("first").dt.date().alias(DAY))
-        since = filter.since
-        for of_day in files.partition_by(DAY, maintain_order=True):
-            # Small files that follow each other are read together.
-            number = (pl.col("rows").cum_sum() - pl.col("rows")) // BLOCK_ROWS
-            firsts = of_day.group_by(number).agg(pl.col("first").min())["first"].unique().sort()
-            ends = [*firsts, max(of_day["last"]) + _MICROSECOND]
-            for end in ends:
-                till = min(end, filter.till) if filter.till else end
-                if since is None or since < till:
-                    yield _stretch(of_day, replace(filter, since=since, till=till))
-                    since = till
-        if since is None or filter.till is None or since < filter.till:
-            yield Stretch(replace(filter, since=since), (), 0)
+    def rows_within(self, filter: CallFilter) -> int:
+        """About how many calls start in the window, whatever else the filter asks."""
+        files = self._files_within(filter)
+        first, last = pl.col("first"), pl.col("last") + _MICROSECOND
+        from_ = pl.max_horizontal(first, pl.lit(filter.since, MOMENT)) if filter.since else first
+        till = pl.min_horizontal(last, pl.lit(filter.till, MOMENT)) if filter.till else last
+        share = (till - from_).to_physical() / (last - first).to_physical()
+        return int(files.select((pl.col("rows") * share).sum()).item())
+
+    def stretches(self, filter: CallFilter, rows: int) -> "Iterator[Stretch]":
+        """The window of the filter, cut in order of time; each stretch has about so many calls, of one file or several.
+
+        Stretches without calls of the archive are there too, so that the whole window is covered.
+        """
+        files = self._files_within(filter)
+        pieces = files.select("first", "rows") if rows >= FILE_ROWS else _blocks(files["path"])
+        number = (pl.col("rows").cum_sum() - pl.col("rows")) // rows
+        starts = pieces.sort("first").group_by(number, maintain_order=True).agg(pl.col("first").min())["first"]
+        for window in _windows(files, filter, starts):
+            yield _stretch(files, window)
+
+    def newest_stretches(self, filter: CallFilter) -> "Iterator[Stretch]":
+        """The window of the filter, cut against the order of time: first a block, then ever more, then files."""
+        files = self._files_within(filter).sort("last")
+        older, newest = files.head(-1), files.tail(1)
+        pieces = pl.concat([older.select("first", "rows"), _blocks(newest["path"])])
+        starts = pieces["first"].unique().sort(descending=True)
+        doubled = starts.gather([2**n - 1 for n in range(len(starts).bit_length())])
+        for window in reversed(_windows(files, filter, doubled)):
+            yield _stretch(files, window)
+
+    def _files_within(self, filter: CallFilter) -> pl.DataFrame:
+        return self.files.filter(*_overlaps(filter))
+
+
+def _overlaps(filter: CallFilter) -> Iterator[pl.Expr]:
+    """What is true of files that may have calls of the window."""
+    yield pl.lit(value=True)
+    if filter.since:
+        yield pl.col("last") >= filter.since
+    if filter.till:
+        yield pl.col("first") < filter.till
+
+
+def _blocks(paths: Iterable[str]) -> pl.DataFrame:
+    starts = [start for path in paths for start in block_starts(path).items()]
+    return pl.DataFrame(starts, {"first": MOMENT, "rows": pl.Int64()}, orient="row")
+
+
+def _windows(files: pl.DataFrame, filter: CallFilter, starts: pl.Series) -> list[CallFilter]:
+    """The filter, with its window cut at these times and at the end of the last file."""
+    ends = starts.extend(files.select(pl.col("last").max() + _MICROSECOND).to_series())
+    ends = ends.drop_nulls().unique().sort()
+    cuts = [cut for cut in ends if (not filter.since or filter.since < cut) and (not filter.till or cut < filter.till)]
+    return [
+        replace(filter, since=since, till=till)
+        for since, till in zip([filter.since, *cuts], [*cuts, filter.till], strict=True)
+    ]
 
 
 def _stretch(files: pl.DataFrame, filter: CallFilter) -> "Stretch":
-    holding = files.filter(pl.col("first") < filter.till, pl.col("last") >= (filter.since or pl.col("first")))
+    holding = files.filter(*_overlaps(filter))
     return Stretch(filter, tuple(holding["path"]), max(holding["last_finish"], default=0))
 
 
@@ -139,15 +189,33 @@ class Stretch:
         """The matching calls, in no order."""
         return self._matching(snapshot).select(columns).collect()
 
+    def newest(self, columns: Sequence[str], count: int, before: CallPlace | None) -> pl.DataFrame:
+        """The last `count` of the matching calls, before the place if one is given, in no order."""
+        place = ("started_at", "id")
+        matching = self.log().filter(condition(self.filter))
+        if before:
+            at = pl.col("started_at")
+            matching = matching.filter(
+                (at < before.started_at) | ((at == before.started_at) & (pl.col("id") < before.id))
+            )
+        last = matching.select(place).top_k(count, by=place).collect()
+        near = pl.col("started_at").is_between(last["started_at"].min(), last["started_at"].max())
+        return self.log().filter(near, pl.col("id").is_in(last["id"].to_list())).select(columns).collect()
+
     def log(self) -> pl.LazyFrame:
         """The calls of its files, whichever they are."""
-        return pl.scan_parquet(list(self.paths), schema=dict(ARCHIVE_SCHEMA))
+        return scan_files(self.paths)
 
     def _matching(self, snapshot: Snapshot) -> pl.LazyFrame:
         log = self.log()
         if self.last_finish > snapshot.position:
             log = log.filter(pl.col("begun_in") <= snapshot.position).with_columns(_as_of(snapshot))
         return log.filter(condition(self.filter))
+
+
+def scan_files(paths: Iterable[str]) -> pl.LazyFrame:
+    """Files of the table as one frame. Columns that came after a file was written are null in it."""
+    return pl.scan_parquet(list(paths), schema=dict(ARCHIVE_SCHEMA), missing_columns="insert")
 
 
 def _as_of(snapshot: Snapshot) -> list[pl.Expr]:
@@ -177,4 +245,9 @@ def condition(filter: CallFilter) -> pl.Expr:
         terms.append(pl.col("endpoint_external_id") == filter.endpoint_external_id)
     if filter.method_system_names:
         terms.append(pl.col("method_system_name").is_in(filter.method_system_names))
+    if filter.device is not None:
+        terms.append(pl.col("device") == filter.device)
+    if filter.text is not None:
+        occurs = [pl.col(column).str.contains(filter.text, literal=True) for column in SEARCHED_COLUMNS]
+        terms.append(pl.any_horizontal(occurs).fill_null(value=False))
     return pl.all_horizontal(terms)

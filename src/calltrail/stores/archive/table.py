@@ -1,33 +1,38 @@
-"""The Delta table: its columns, and how whole batches get into it, each once."""
+"""The Delta table, as its only writer at a time sees it: how whole batches get into it, each once."""
 
 import json
-import secrets
 import time
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import deltalake
 import polars as pl
-from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
+from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction
 
+from calltrail.domain.filters import CallFilter
+from calltrail.formats.frames import MOMENT
+from calltrail.stores.archive.books import Books
+from calltrail.stores.archive.data_files import BLOCK_ROWS, FILE_ROWS, write_files
+from calltrail.stores.archive.reader import condition, view_of
 from calltrail.stores.archive.schema import ARCHIVE_SCHEMA, DAY, DELTA_TYPES
 from calltrail.stores.durable import make_folder, sync_file, sync_folder
 
-_SOURCE = "calltrail-journal"
-"""The application whose transactions say up to which commit of the journal the table holds every final call."""
-
-BLOCK_ROWS = 32_768
-"""Calls that lie between two moments, ordered by API method and endpoint among themselves: what a query for few of them
-needs is together, and what a scan in order of time must hold at once is bounded."""
-_ROW_GROUP_ROWS = 2_048
-
 _FILES_TOGETHER = 8
+"""So many small files of a day that still grows are put together; of a day that is over, two."""
+
 _ENTRIES_A_STEP = 2
 """The library's vacuum writes an entry at its start and one at its end."""
 
-_BOUNDED_COLUMNS = ("started_at", "finished_in", "id")
-"""Columns whose least and greatest values of a file are in the log of the table."""
+_FILES_SCHEMA = {
+    DAY: pl.Date(),
+    "path": pl.String(),
+    "size_bytes": pl.Int64(),
+    "rows": pl.Int64(),
+    "first": MOMENT,
+    "last": MOMENT,
+}
 
 
 class ArchiveTable:
@@ -64,35 +69,86 @@ class ArchiveTable:
                 entry.unlink()
                 sync_folder(self._log_folder)
 
+    def books(self) -> Books:
+        """What the table says of itself."""
+        return Books.of(self._open())
+
     def archived_through(self) -> int:
         """The last commit of the journal whose final calls are all here; 0 before any."""
-        return archived_through(self._open())
+        return self.books().through
 
     def append(self, calls: pl.DataFrame, through: int) -> None:
         """Add calls, and say that every final call up to that commit of the journal is here. Durable on return.
 
         `calls` has the columns of `ARCHIVE_SCHEMA`. Killed anywhere, all of them are here, or none.
         """
-        assert self.archived_through() < through
+        books = self.books()
+        assert books.through < through
         added = [
             action
-            for (day,), of_day in calls.with_columns(pl.col("started_at").dt.date().alias(DAY)).group_by(DAY)
-            for action in self._write_files(str(day), of_day.drop(DAY))
+            for (day,), of_day in calls.group_by(pl.col("started_at").dt.date())
+            for action in write_files(self._folder, str(day), [of_day.sort("started_at", "id")])
         ]
-        self._commit(added, Transaction(_SOURCE, through))
+        self._commit(added, replace(books, through=through, archived=books.archived + calls.height))
 
     def compact(self) -> int:
         """Put small files of a day together, and say how many there were. The table holds the same calls throughout."""
+        small = self.files().filter(pl.col("rows") < FILE_ROWS // 2).sort("first")
+        compacted = 0
+        for (day,), of_day in small.group_by(DAY):
+            fewest = _FILES_TOGETHER if day >= _newest_day_that_is_over() else 2
+            for files in _runs(of_day, fewest):
+                self.rewrite(files, lambda calls: calls)
+                compacted += files.height
+        return compacted
+
+    def files(self) -> pl.DataFrame:
+        """Day, path within the table, bytes, rows, first and last start time of each file."""
         files = pl.DataFrame(self._open().get_add_actions(flatten=True))
         if files.is_empty():
-            return 0
-        small = files.filter(pl.col("num_records") < BLOCK_ROWS // 2).sort("min.started_at")
-        compacted = 0
-        for (day,), of_day in small.group_by(f"partition.{DAY}"):
-            for together in _worthwhile(of_day):
-                self._replace(str(day), together)
-                compacted += together.height
-        return compacted
+            return pl.DataFrame(schema=_FILES_SCHEMA)
+        return files.select(
+            pl.col(f"partition.{DAY}").cast(pl.Date).alias(DAY),
+            "path",
+            size_bytes=pl.col("size_bytes").cast(pl.Int64),
+            rows=pl.col("num_records").cast(pl.Int64),
+            first=pl.col("min.started_at").cast(MOMENT),
+            last=pl.col("max.started_at").cast(MOMENT),
+        )
+
+    def rewrite(self, files: pl.DataFrame, change: Callable[[pl.DataFrame], pl.DataFrame]) -> int:
+        """Put what `change` makes of the calls of files of one day in their place; say how many calls that are less.
+
+        `change` gets a block or so of calls at a time, in order of time. Durable on return; killed anywhere, all is
+        changed or nothing is. The files that were replaced lie there until `tidy_log`.
+        """
+        (day,) = files[DAY].unique()
+        kept = 0
+
+        def changed() -> Iterator[pl.DataFrame]:
+            nonlocal kept
+            for calls in self._in_order(files):
+                kept += (some := change(calls)).height
+                yield some
+
+        added = list(write_files(self._folder, str(day), changed(), is_new=False))
+        books, less = self.books(), int(files["rows"].sum()) - kept
+        self._commit([*_removals(files, is_change=bool(less)), *added], replace(books, removed=books.removed + less))
+        return less
+
+    def remove(self, files: pl.DataFrame) -> int:
+        """Take files away with all their calls, as one; say how many calls those were. Durable on return."""
+        books, less = self.books(), int(files["rows"].sum())
+        self._commit([*_removals(files, is_change=True)], replace(books, removed=books.removed + less))
+        return less
+
+    def _in_order(self, files: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        everything = CallFilter()
+        view = view_of(self._open(), self._folder)
+        view = replace(view, files=view.files.filter(pl.col("path").is_in(f"{self._folder}/" + files["path"])))
+        for stretch in view.stretches(everything, BLOCK_ROWS):
+            if not stretch.is_empty:
+                yield stretch.log().filter(condition(stretch.filter)).collect().sort("started_at", "id")
 
     def tidy_log(self, kept_for: timedelta) -> None:
         """Put the table's log together in a checkpoint once it has grown, and delete files out of use for so long."""
@@ -111,17 +167,7 @@ class ArchiveTable:
         sync_folder(self._log_folder)
         table.cleanup_metadata()
 
-    def _replace(self, day: str, files: pl.DataFrame) -> None:
-        paths = [str(self._folder / path) for path in files["path"]]
-        calls = pl.scan_parquet(paths, schema=dict(ARCHIVE_SCHEMA)).collect()
-        now = time.time_ns() // 1_000_000
-        removed = [
-            RemoveAction(path, data_change=False, deletion_timestamp=now, size=size, partition_values={DAY: day})
-            for path, size in files.select("path", "size_bytes").iter_rows()
-        ]
-        self._commit([*removed, *self._write_files(day, calls, is_new=False)])
-
-    def _commit(self, actions: Sequence[AddAction | RemoveAction], *transactions: Transaction) -> None:
+    def _commit(self, actions: Sequence[AddAction | RemoveAction], books: Books) -> None:
         """Durable on return. The files that it adds are durable already."""
         sync_folder(self._folder)
         table = self._open()
@@ -130,7 +176,7 @@ class ArchiveTable:
             "append",
             table.schema(),
             partition_by=[DAY],
-            commit_properties=CommitProperties(app_transactions=list(transactions), max_commit_retries=0),
+            commit_properties=CommitProperties(app_transactions=list(books.entries()), max_commit_retries=0),
             post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
         )
         self._sync_log()
@@ -141,27 +187,6 @@ class ArchiveTable:
         else:
             self._table.update_incremental()
         return self._table
-
-    def _write_files(self, day: str, calls: pl.DataFrame, *, is_new: bool = True) -> Iterator[AddAction]:
-        """Files of one day, a block each, durable but not yet part of the table."""
-        folder = self._folder / f"{DAY}={day}"
-        make_folder(folder)
-        for block in calls.sort("started_at", "id").iter_slices(BLOCK_ROWS):
-            path = folder / f"calls-{secrets.token_hex(16)}.parquet"
-            block.sort("method_system_name", "endpoint_external_id", "started_at", "id").write_parquet(
-                path, compression="zstd", compression_level=1, statistics=True, row_group_size=_ROW_GROUP_ROWS
-            )
-            sync_file(path)
-            status = path.stat()
-            yield AddAction(
-                path=f"{folder.name}/{path.name}",
-                size=status.st_size,
-                partition_values={DAY: day},
-                modification_time=status.st_mtime_ns // 1_000_000,
-                data_change=is_new,
-                stats=_stats(block),
-            )
-        sync_folder(folder)
 
     def _sync_log(self) -> None:
         """Make the newest entry of the table's log, and what else was written there, survive power loss."""
@@ -190,27 +215,21 @@ def _delta_schema() -> deltalake.Schema:
     return deltalake.Schema([deltalake.Field(name, type_) for name, type_ in types.items()])
 
 
-def archived_through(table: deltalake.DeltaTable) -> int:
-    """The last commit of the journal whose final calls are all in this version of the table; 0 before any."""
-    return table.transaction_version(_SOURCE) or 0
+def _newest_day_that_is_over() -> date:
+    return (datetime.now(UTC) - timedelta(hours=25)).date()
 
 
-def _worthwhile(files: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Runs of small files that follow each other in time, each enough to be put together."""
-    run = (pl.col("num_records").cum_sum() - pl.col("num_records")) // (2 * BLOCK_ROWS)
-    for _, together in files.group_by(run, maintain_order=True):
-        if together.height >= _FILES_TOGETHER:
+def _runs(files: pl.DataFrame, fewest: int) -> Iterator[pl.DataFrame]:
+    """Files that follow each other in time, together as large as a file may be; no fewer than so many."""
+    number = (pl.col("rows").cum_sum() - 1) // FILE_ROWS
+    for _, together in files.group_by(number, maintain_order=True):
+        if together.height >= fewest:
             yield together
 
 
-def _stats(calls: pl.DataFrame) -> str:
-    """What the table's log says of a file, so that readers leave out what they don't need."""
-    shown = calls.select(_BOUNDED_COLUMNS).with_columns(pl.col("started_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
-    return json.dumps(
-        {
-            "numRecords": calls.height,
-            "minValues": shown.select(pl.all().min()).row(0, named=True),
-            "maxValues": shown.select(pl.all().max()).row(0, named=True),
-            "nullCount": dict.fromkeys(_BOUNDED_COLUMNS, 0),
-        }
-    )
+def _removals(files: pl.DataFrame, *, is_change: bool) -> Iterator[RemoveAction]:
+    now = time.time_ns() // 1_000_000
+    for day, path, size_bytes in files.select(pl.col(DAY).cast(pl.String), "path", "size_bytes").iter_rows():
+        yield RemoveAction(
+            path, data_change=is_change, deletion_timestamp=now, size=size_bytes, partition_values={DAY: day}
+        )

@@ -52,6 +52,9 @@ OUTCOME_COLUMNS = (
 )
 """The second half; all NULL while the call is processing."""
 
+SEARCHED_COLUMNS = ("url", "request_body", "error_messages", "response_body")
+"""Where the text of a filter may occur."""
+
 _ROW_OVERHEAD_BYTES = 300
 """About what ids, times, names and separators of a row take as plain text."""
 

@@ -8,21 +8,12 @@ from typing import Any
 import adbc_driver_sqlite.dbapi as adbc
 import polars as pl
 
-from calltrail.domain.calls import CallStatus, to_micros
 from calltrail.domain.exports import Snapshot
 from calltrail.domain.filters import CallFilter
 from calltrail.formats.frames import LOG_SCHEMA
-from calltrail.stores.journal.rows import OUTCOME_COLUMNS
+from calltrail.stores.journal.conditions import condition, shown
 
 _PAGE_ROWS = 65_536
-_BEFORE_ALL = -(2**63)
-_AFTER_ALL = 2**63 - 1
-
-_AS_OF = {
-    "status": "CASE WHEN finished_in <= :position THEN status ELSE 'processing' END",
-    "has_errors": "CASE WHEN finished_in <= :position THEN has_errors ELSE 0 END",
-}
-"""What a column of the second half shows of a call that was open at the snapshot; NULL where it isn't named here."""
 
 
 class JournalReader:
@@ -51,7 +42,7 @@ class JournalView:
 
         Reads the index only, a page at a time.
         """
-        where, values = _condition(snapshot, filter, archived)
+        where, values = condition(snapshot.position, filter, archived)
         sql = (
             "SELECT started_at, count(*) AS rows, sum(plain_text_bytes) AS size_bytes "  # noqa: S608 - own words only
             f"FROM calls WHERE {where} GROUP BY started_at ORDER BY started_at LIMIT {_PAGE_ROWS}"
@@ -68,9 +59,9 @@ class JournalView:
         self, snapshot: Snapshot, filter: CallFilter, archived: int, columns: Sequence[str], most_rows: int
     ) -> pl.DataFrame:
         """The matching calls, which are no more than `most_rows`, by (start time, id)."""
-        shown = ", ".join(f"{_shown(column)} AS {column}" for column in columns)
-        where, values = _condition(snapshot, filter, archived)
-        sql = f"SELECT {shown} FROM calls WHERE {where} ORDER BY started_at, id"  # noqa: S608 - own words only
+        cells = ", ".join(f"{shown(column)} AS {column}" for column in columns)
+        where, values = condition(snapshot.position, filter, archived)
+        sql = f"SELECT {cells} FROM calls WHERE {where} ORDER BY started_at, id"  # noqa: S608 - own words only
         frame = _frame(self._connection, sql, values, most_rows)
         return frame.select(pl.col(column).cast(LOG_SCHEMA[column]) for column in columns)
 
@@ -80,39 +71,3 @@ def _frame(connection: adbc.Connection, sql: str, values: dict[str, Any], most_r
     with closing(connection.cursor(adbc_stmt_kwargs={"adbc.sqlite.query.batch_rows": str(most_rows)})) as cursor:
         cursor.execute(sql, {f":{name}": value for name, value in values.items()})
         return pl.DataFrame(cursor.fetch_arrow())
-
-
-def _shown(column: str) -> str:
-    if column in _AS_OF:
-        return _AS_OF[column]
-    return f"CASE WHEN finished_in <= :position THEN {column} END" if column in OUTCOME_COLUMNS else column
-
-
-def _condition(snapshot: Snapshot, filter: CallFilter, archived: int) -> tuple[str, dict[str, Any]]:
-    """The filter in SQL, as of the snapshot; it means what `CallFilter.matches` means."""
-    values: dict[str, Any] = {
-        "position": snapshot.position,
-        "archived": archived,
-        "since": to_micros(filter.since) if filter.since else _BEFORE_ALL,
-        "till": to_micros(filter.till) if filter.till else _AFTER_ALL,
-    }
-    terms = ["started_at >= :since", "started_at < :till", "begun_in <= :position"]
-    terms.append("(finished_in IS NULL OR finished_in > :archived)")
-    is_open = "(finished_in IS NULL OR finished_in > :position)"
-    if filter.status is CallStatus.PROCESSING:
-        terms.append(is_open)
-    elif filter.status:
-        terms.append("finished_in <= :position AND status = :status")
-        values["status"] = filter.status.value
-    if filter.has_errors is not None:
-        terms.append(
-            "finished_in <= :position AND has_errors" if filter.has_errors else f"({is_open} OR NOT has_errors)"
-        )
-    if filter.endpoint_external_id is not None:
-        terms.append("endpoint_external_id = :endpoint")
-        values["endpoint"] = filter.endpoint_external_id
-    if filter.method_system_names:
-        names = {f"method_{number}": name for number, name in enumerate(filter.method_system_names)}
-        terms.append(f"method_system_name IN ({', '.join(f':{key}' for key in names)})")
-        values |= names
-    return " AND ".join(terms), values
