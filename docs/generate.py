@@ -44,9 +44,10 @@ from calltrail.domain.exports import (
 from calltrail.domain.filters import CallFilter
 from calltrail.domain.masking.names import SECRET_NAMES, SECRET_PARAMETERS
 from calltrail.domain.problems import Problem
-from calltrail.formats.columns import CONTRACT_COLUMNS, EXTRA_COLUMNS, Column
+from calltrail.formats.columns import COLUMNS, CONTRACT_COLUMNS, EXTRA_COLUMNS, Column
 from calltrail.formats.manifest import manifest
 from calltrail.settings import Settings
+from calltrail.stores.archive.schema import DELTA_TYPES, MEANINGS, SCHEMA_VERSION
 
 FOLDER = Path(__file__).parent
 _HELP_WIDTH = 100
@@ -199,9 +200,17 @@ def _manifest() -> str:
     return _block("json", manifest(_READY, _READY.files, _READY_AT).decode())
 
 
+def _archive_columns() -> str:
+    exported = {column.source: f"`{column.name}`" for column in COLUMNS.values()}
+    rows = ((f"`{name}`", type_, exported.get(name, ""), MEANINGS[name]) for name, type_ in DELTA_TYPES.items())
+    return _table(["column", "Delta type", "in exported files", "meaning"], rows)
+
+
 SECTIONS: Mapping[str, Callable[[], str]] = {
     "contract-columns": lambda: _columns(CONTRACT_COLUMNS, first=1),
     "extra-columns": lambda: _columns(EXTRA_COLUMNS, first=len(CONTRACT_COLUMNS) + 1),
+    "archive-columns": _archive_columns,
+    "archive-version": lambda: f"The schema has version **{SCHEMA_VERSION}**.",
     "settings": _settings,
     "audit-actions": _audit_actions,
     "secret-names": _secret_names,

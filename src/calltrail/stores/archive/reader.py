@@ -18,7 +18,7 @@ from calltrail.formats.frames import LOG_SCHEMA, MOMENT
 from calltrail.services.ports import CallPlace
 from calltrail.stores.archive.books import Books
 from calltrail.stores.archive.data_files import FILE_ROWS, block_starts
-from calltrail.stores.archive.schema import ARCHIVE_SCHEMA
+from calltrail.stores.archive.schema import ARCHIVE_SCHEMA, require_known_schema
 from calltrail.stores.journal.rows import OUTCOME_COLUMNS, REQUEST_COLUMNS, SEARCHED_COLUMNS, Row
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -42,6 +42,7 @@ class ArchiveReader:
                 if not deltalake.DeltaTable.is_deltatable(str(self._folder)):
                     return self._view
                 self._table = deltalake.DeltaTable(str(self._folder))
+                require_known_schema(self._table)
             elif not _has_grown(self._table):
                 return self._view
             self._view = view_of(self._table, self._folder)
@@ -199,6 +200,8 @@ class Stretch:
                 (at < before.started_at) | ((at == before.started_at) & (pl.col("id") < before.id))
             )
         last = matching.select(place).top_k(count, by=place).collect()
+        if last.is_empty():
+            return pl.DataFrame(schema={column: LOG_SCHEMA[column] for column in columns})
         near = pl.col("started_at").is_between(last["started_at"].min(), last["started_at"].max())
         return self.log().filter(near, pl.col("id").is_in(last["id"].to_list())).select(columns).collect()
 

@@ -16,7 +16,7 @@ from calltrail.formats.frames import MOMENT
 from calltrail.stores.archive.books import Books
 from calltrail.stores.archive.data_files import BLOCK_ROWS, FILE_ROWS, write_files
 from calltrail.stores.archive.reader import condition, view_of
-from calltrail.stores.archive.schema import ARCHIVE_SCHEMA, DAY, DELTA_TYPES
+from calltrail.stores.archive.schema import DAY, TABLE_PROPERTIES, delta_schema, require_known_schema
 from calltrail.stores.durable import make_folder, sync_file, sync_folder
 
 _FILES_TOGETHER = 8
@@ -51,11 +51,13 @@ class ArchiveTable:
         make_folder(self._folder)
         deltalake.DeltaTable.create(
             str(self._folder),
-            _delta_schema(),
+            delta_schema(),
             mode="ignore",
             partition_by=[DAY],
             name="calltrail",
             description="Calls of API methods, one row a call.",
+            configuration=TABLE_PROPERTIES,
+            raise_if_key_not_exists=False,
         )
         self._sync_log()
 
@@ -184,6 +186,7 @@ class ArchiveTable:
     def _open(self) -> deltalake.DeltaTable:
         if self._table is None:
             self._table = deltalake.DeltaTable(str(self._folder))
+            require_known_schema(self._table)
         else:
             self._table.update_incremental()
         return self._table
@@ -207,12 +210,6 @@ def _is_whole(entry: Path) -> bool:
         return bool([json.loads(line) for line in lines])
     except ValueError:
         return False
-
-
-def _delta_schema() -> deltalake.Schema:
-    columns = {**ARCHIVE_SCHEMA, DAY: pl.Date()}
-    types = {name: deltalake.schema.PrimitiveType(DELTA_TYPES[dtype.base_type()]) for name, dtype in columns.items()}
-    return deltalake.Schema([deltalake.Field(name, type_) for name, type_ in types.items()])
 
 
 def _newest_day_that_is_over() -> date:
