@@ -28,9 +28,14 @@ demo: env  ## real calls recorded, exported and checked, in demo-data/
 serve: env  ## Calltrail on the demo's data, to try by hand
 	@$(BIN)/python -m demo.serve
 
-bench: env  ## the measurements of bench/, side by side with their peers
+bench: env .venv/.bench-installed  ## the measurements of bench/, side by side with their peers
 	$(BIN)/python -m bench.run
+
+.venv/.bench-installed: requirements-bench.lock .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	touch $@
 
 lock: env  ## the newest releases into the lock files
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --group bench -c requirements-dev.lock -o requirements-bench.lock

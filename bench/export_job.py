@@ -1,6 +1,7 @@
-"""One export by the real worker: `python -m bench.export_job DATA POSITION FORMAT COMPRESSION`.
+"""One export by the real worker: `python -m bench.export_job DATA POSITION FORMAT COMPRESSION [FILTER]`.
 
-From the order to Ready, with parts, checksums and manifest. Prints its measurements as JSON.
+From the order to Ready, with parts, checksums and manifest; the filter is JSON, without one all calls are exported.
+Prints its measurements as JSON.
 """
 
 import json
@@ -11,6 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from bench.process_tree import peak_memory_kib, processor_s
 from calltrail.bootstrap.exporter import open_worker
 from calltrail.bootstrap.registry import open_registry
 from calltrail.domain.access import Principal, PrincipalKind
@@ -33,22 +37,25 @@ _LOOK_EVERY_S = 0.02
 
 
 def main() -> None:
-    data, position, format_name, compression = sys.argv[1:]
+    data, position, format_name, compression, *filter_json = sys.argv[1:]
     options = ExportOptions(format=ExportFormat(format_name), compression=Compression(compression))
+    calls = TypeAdapter(CallFilter).validate_json(filter_json[0]) if filter_json else CallFilter()
+    order = ExportOrder("bench.Website", "Exports.Bench", calls, options)
     settings = Settings(data=Path(data), worker_interval_s=_LOOK_EVERY_S)
     with open_registry(settings) as registry, open_worker(settings) as worker:
         thread = threading.Thread(target=worker.run)
         thread.start()
         try:
-            job = _made(registry.jobs, options, int(position))
+            used_before_s = processor_s()
+            job = _made(registry.jobs, order, int(position))
+            measurements = _measurements(job) | {"processor_s": processor_s() - used_before_s}
         finally:
             worker.stop()
             thread.join()
-    print(json.dumps(_measurements(job)))
+    print(json.dumps(measurements))
 
 
-def _made(jobs: ExportJobs, options: ExportOptions, position: int) -> ExportJob:
-    order = ExportOrder("bench.Website", "Exports.Bench", CallFilter(), options)
+def _made(jobs: ExportJobs, order: ExportOrder, position: int) -> ExportJob:
     now = datetime.now(UTC)
     job, _ = jobs.start(order, Principal(PrincipalKind.OPERATOR, "bench"), Snapshot(position, now), now)
     while job.status in LIVE_STATUSES:
@@ -66,14 +73,8 @@ def _measurements(job: ExportJob) -> dict[str, Any]:
         "rows": job.rows_done,
         "parts": len(job.files),
         "bytes": sum(file.size_bytes for file in job.files),
-        "peak_kib": _peak_memory_kib(),
+        "peak_kib": peak_memory_kib(),
     }
-
-
-def _peak_memory_kib() -> int:
-    """The most that this process ever held in memory."""
-    status = Path("/proc/self/status").read_text("ascii")
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
 
 
 if __name__ == "__main__":

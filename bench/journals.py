@@ -34,11 +34,16 @@ def make_data_folder(data: Path, batches: Iterable[pl.DataFrame]) -> int:
     return position
 
 
+def with_commits(batch: pl.DataFrame, position: int) -> pl.DataFrame:
+    """The calls with the commits that wrote them, from the one after `position`, and their size as plain text."""
+    commit = pl.int_range(pl.len()).cast(pl.Int64) // CALLS_PER_COMMIT + position + 1
+    size = pl.sum_horizontal(pl.col(_LONG).str.len_chars()).cast(pl.Int64) + _ROW_OVERHEAD_BYTES
+    return batch.with_columns(begun_in=commit, finished_in=commit, plain_text_bytes=size)
+
+
 def _insert(connection: sqlite3.Connection, batch: pl.DataFrame, position: int) -> int:
-    commit = pl.int_range(pl.len()) // CALLS_PER_COMMIT + position + 1
     moments = pl.col("started_at", "finished_at").to_physical()
-    size = pl.sum_horizontal(pl.col(_LONG).str.len_chars()) + _ROW_OVERHEAD_BYTES
-    rows = batch.with_columns(moments, begun_in=commit, finished_in=commit, plain_text_bytes=size).select(_WRITTEN)
+    rows = with_commits(batch, position).with_columns(moments).select(_WRITTEN)
     connection.execute("BEGIN")
     connection.executemany(_INSERT, rows.iter_rows())
     connection.execute("COMMIT")

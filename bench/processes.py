@@ -31,6 +31,9 @@ class ServerCommand:
     log: Path
     """Where all that it prints goes."""
 
+    settings: tuple[tuple[str, str], ...] = ()
+    """Variables of its environment, such as `CALLTRAIL_ARCHIVE_AFTER_S`."""
+
 
 @contextmanager
 def serving(commands: Iterable[ServerCommand]) -> Iterator[None]:
@@ -49,8 +52,9 @@ def serving(commands: Iterable[ServerCommand]) -> Iterator[None]:
 @contextmanager
 def _started(command: ServerCommand) -> Iterator[subprocess.Popen[bytes]]:
     program = [sys.executable, "-m", command.module, *command.arguments]
+    variables = {**environment(), **dict(command.settings)}
     with command.log.open("wb") as output:
-        process = subprocess.Popen(program, cwd=PROJECT, env=environment(), stdout=output, stderr=output)
+        process = subprocess.Popen(program, cwd=PROJECT, env=variables, stdout=output, stderr=output)
         try:
             yield process
         finally:

@@ -1,18 +1,21 @@
 """`make bench`: Calltrail measured beside its peers, on loopback and the local disk, all in one run.
 
-`python -m bench.run [--quick] [--json FILE]`
+`python -m bench.run [--only GROUP] [--quick] [--json FILE]`
 """
 
 import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from rich.console import Console
 
+from bench.archive_exports import measure_archive_exports
+from bench.archiving import measure_archiving
 from bench.exporting import measure_exports
 from bench.load import generator_name
 from bench.processes import PROJECT
@@ -23,13 +26,28 @@ from bench.sizes import FULL, QUICK, Sizes
 OUT = PROJECT / "bench" / "out"
 
 
-def measure(sizes: Sizes, screen: Screen) -> Sequence[Result]:
-    """All measurements. Nothing of them stays: no process, no file."""
+class Measurement(Protocol):
+    """Measures one thing; what it makes is in the folder, which is its own."""
+
+    def __call__(self, folder: Path, sizes: Sizes, screen: Screen) -> Iterator[Result]: ...
+
+
+GROUPS: Mapping[str, Sequence[Measurement]] = {
+    "recording": (measure_recording,),
+    "exports": (measure_exports,),
+    "archive": (measure_archive_exports, measure_archiving),
+}
+
+
+def measure(sizes: Sizes, screen: Screen, groups: Sequence[str] = tuple(GROUPS)) -> Sequence[Result]:
+    """All measurements of these groups. Nothing of them stays: no process, no file."""
     OUT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=OUT) as folder, screen.watching():
-        recording = Path(folder, "recording")
-        recording.mkdir()
-        return (*measure_recording(recording, sizes, screen), *measure_exports(Path(folder), sizes, screen))
+    results: list[Result] = []
+    with screen.watching():
+        for measurement in (measurement for group in groups for measurement in GROUPS[group]):
+            with tempfile.TemporaryDirectory(dir=OUT) as folder:
+                results += measurement(Path(folder), sizes, screen)
+    return results
 
 
 def main() -> None:
@@ -37,7 +55,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     console = Console()
     screen = Screen(console)
-    results = measure(QUICK if arguments.quick else FULL, screen)
+    groups = [arguments.only] if arguments.only else tuple(GROUPS)
+    results = measure(QUICK if arguments.quick else FULL, screen, groups)
     screen.show(results)
     console.print(f"Load was made by {generator_name()}.")
     if arguments.json:
@@ -46,7 +65,8 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, about two minutes")
+    parser.add_argument("--only", choices=GROUPS, help="one group of measurements; default: all")
+    parser.add_argument("--quick", action="store_true", help="small sizes, some minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     return parser.parse_args()
 

@@ -23,8 +23,23 @@ class Sizes:
     exports: tuple[int, ...]
     """Calls in the exported journals, ascending; opponents take turns at the first, the others are exported once."""
 
+    archived: int
+    """Calls in the archive."""
+
+    rounds_of_all: int
+    """Of the exports of all of them, which take the longest."""
+
+    archiving_seconds: float
+    """Of each flat-out run while calls are archived."""
+
     files: tuple[str, ...] = ("CSV", "CSV.gz", "NDJSON.zst", "XML")
-    """Kinds of files that are exported."""
+    """Kinds of files that are exported from the journal."""
+
+    archived_files: tuple[str, ...] = ("CSV.gz", "NDJSON.zst", "Parquet")
+    """Kinds of files that many calls are exported as from the archive."""
+
+    peers: tuple[str, ...] = ("chDB", "DuckDB", "polars", "PostgreSQL")
+    """Of the archive's exports."""
 
 
 FULL = Sizes(
@@ -34,6 +49,9 @@ FULL = Sizes(
     calls_a_second=500,
     raw_rows=30_000,
     exports=(100_000, 1_000_000),
+    archived=1_000_000,
+    rounds_of_all=3,
+    archiving_seconds=15,
 )
 QUICK = Sizes(
     rounds=3,
@@ -42,4 +60,7 @@ QUICK = Sizes(
     calls_a_second=500,
     raw_rows=5_000,
     exports=(20_000, 100_000),
+    archived=100_000,
+    rounds_of_all=3,
+    archiving_seconds=6,
 )

@@ -23,7 +23,12 @@ TINY = Sizes(
     calls_a_second=100,
     raw_rows=20,
     exports=(50,),
+    archived=300,
+    rounds_of_all=1,
+    archiving_seconds=0.1,
+    archived_files=("CSV.gz",),
     files=("CSV.gz",),
+    peers=("polars",),
 )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -12,22 +12,24 @@ import polars as pl
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
-from calltrail.domain.calls import from_micros
+from calltrail.domain.calls import from_micros, to_micros
 from calltrail.stores.archive.schema import ARCHIVE_SCHEMA, DAY
 from calltrail.stores.durable import make_folder, sync_file, sync_folder
 
-BLOCK_ROWS = 16_384
+BLOCK_ROWS = 8_192
 """Calls of a file that lie between two moments. The blocks of a file follow each other in time, so that a scan in order
-of time holds one at once; within a block errors come first, then it goes by API method and endpoint, so that what a
-query for few calls needs is together."""
+of time holds one at once. Within a block errors come first, in row groups of their own, and all goes by API method and
+endpoint, so that what a query for few calls needs is together."""
 
 _ROW_GROUP_ROWS = 2_048
-_GROUPS_A_BLOCK = BLOCK_ROWS // _ROW_GROUP_ROWS
 
-FILE_ROWS = 16 * BLOCK_ROWS
+FILE_ROWS = 32 * BLOCK_ROWS
 """Calls of the largest files."""
 
-_IN_BLOCK = ("has_errors", "method_system_name", "endpoint_external_id", "started_at", "id")
+_BLOCKS_KEY = "calltrail.blocks"
+"""In the metadata of a file: first start time and number of the calls of each of its blocks."""
+
+_IN_BLOCK = ("method_system_name", "endpoint_external_id", "started_at", "id")
 
 _BOUNDED_COLUMNS = ("started_at", "finished_in", "id")
 """Columns whose least and greatest values of a file are in the log of the table."""
@@ -78,12 +80,21 @@ def _write_file(path: Path, blocks: Iterator[pl.DataFrame]) -> tuple[Path, pl.Da
     bounds = []
     with _writer(path) as writer:
         while block is not None:
-            in_order = block.sort(_IN_BLOCK, descending=[column == "has_errors" for column in _IN_BLOCK])
-            writer.write_table(in_order.to_arrow(), row_group_size=_ROW_GROUP_ROWS)
+            for calls in _in_order(block):
+                writer.write_table(calls.to_arrow(), row_group_size=_ROW_GROUP_ROWS)
             bounds.append(_bounds(block))
             block = next(blocks, None) if len(bounds) * BLOCK_ROWS < FILE_ROWS else None
+        writer.add_key_value_metadata({_BLOCKS_KEY: _starts(bounds)})
     sync_file(path)
     return path, pl.concat(bounds)
+
+
+def _in_order(block: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The calls of a block as they lie in it: those with errors, then the others."""
+    has_errors = pl.col("has_errors").fill_null(value=False)
+    for calls in (block.filter(has_errors), block.filter(~has_errors)):
+        if calls.height:
+            yield calls.sort(_IN_BLOCK)
 
 
 def _writer(path: Path) -> pq.ParquetWriter:
@@ -119,14 +130,12 @@ def _shown(value: Any) -> Any:
     return f"{value:%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(value, datetime) else value
 
 
+def _starts(bounds: Iterable[pl.DataFrame]) -> str:
+    return json.dumps([(to_micros(block["min_started_at"][0]), block["rows"][0]) for block in bounds])
+
+
 @lru_cache(maxsize=4096)
-def block_starts(path: str) -> Mapping[datetime, int]:
+def block_starts(path: str) -> Sequence[tuple[datetime, int]]:
     """The first start time of each block of a file, with the number of its calls. Files never change."""
-    metadata = pq.read_metadata(path)
-    column = list(ARCHIVE_SCHEMA).index("started_at")
-    starts: dict[datetime, int] = {}
-    for first in range(0, metadata.num_row_groups, _GROUPS_A_BLOCK):
-        groups = [metadata.row_group(n) for n in range(first, min(first + _GROUPS_A_BLOCK, metadata.num_row_groups))]
-        start = from_micros(min(group.column(column).statistics.min_raw for group in groups))
-        starts[start] = starts.get(start, 0) + sum(group.num_rows for group in groups)
-    return starts
+    blocks = json.loads(pq.read_metadata(path).metadata[_BLOCKS_KEY.encode()])
+    return [(from_micros(start), rows) for start, rows in blocks]

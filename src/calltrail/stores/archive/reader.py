@@ -142,7 +142,7 @@ def _overlaps(filter: CallFilter) -> Iterator[pl.Expr]:
 
 
 def _blocks(paths: Iterable[str]) -> pl.DataFrame:
-    starts = [start for path in paths for start in block_starts(path).items()]
+    starts = [start for path in paths for start in block_starts(path)]
     return pl.DataFrame(starts, {"first": MOMENT, "rows": pl.Int64()}, orient="row")
 
 
