@@ -69,7 +69,7 @@ def measure_archive_exports(
     rows.mkdir()
     peer_stores.mkdir()
     for _ in screen.turns("made-up calls", [f"{sizes.archived:,} archived"]):
-        position = make_archive(data, rows, make_calls(sizes.archived, days=DAYS))
+        position = make_archive(data, make_calls(sizes.archived, days=DAYS), rows)
     wanted = [peer for peer in known if peer.name.startswith(sizes.peers)]
     with stores([peer for peer in wanted if peer.is_installed], peer_stores, rows) as peers:
         by_name = {peer.name: peer for peer in peers}

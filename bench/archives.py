@@ -17,7 +17,7 @@ from calltrail.stores.archive.table import ArchiveTable
 _DAY = pl.col("started_at").dt.date()
 
 
-def make_archive(data: Path, plain: Path, batches: Iterable[pl.DataFrame]) -> int:
+def make_archive(data: Path, batches: Iterable[pl.DataFrame], plain: Path | None = None) -> int:
     """A new data folder whose archive holds the calls, all finished; says the position of the last commit.
 
     The batches become entries of the archive one by one, then small files are put together. `plain` gets a Parquet file
@@ -28,7 +28,9 @@ def make_archive(data: Path, plain: Path, batches: Iterable[pl.DataFrame]) -> in
     table = ArchiveTable(settings.archive_folder)
     table.create()
     for day in _by_day(_archived(table, batches)):
-        day.write_parquet(plain / f"{day['started_at'][0]:%Y-%m-%d}.parquet", compression="zstd", compression_level=1)
+        if plain:
+            name = f"{day['started_at'][0]:%Y-%m-%d}.parquet"
+            day.write_parquet(plain / name, compression="zstd", compression_level=1)
     table.compact()
     position = table.archived_through()
     with closing(sqlite3.connect(settings.journal_path, isolation_level=None)) as connection:

@@ -5,7 +5,7 @@ repeat; 3 % errors; 3 KB a call in all.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,13 @@ def make_calls(count: int, *, days: int = 7, seed: int = 1) -> Iterator[pl.DataF
         rows = min(_BATCH_CALLS, count - first)
         random = np.random.default_rng((seed, first))
         yield _batch(random, _starts(random, first, rows, count, days))
+
+
+def moved(calls: pl.DataFrame, by: timedelta, seed: int) -> pl.DataFrame:
+    """The calls as if they had come so much later, with ids of their new start."""
+    later = calls.with_columns(pl.col("started_at", "finished_at") + by)
+    starts = later["started_at"].to_physical().to_numpy()
+    return later.with_columns(id=pl.Series(_call_ids(np.random.default_rng((seed, starts[0])), starts)))
 
 
 def make_request_bodies(count: int, *, about_bytes: int, seed: int = 1) -> list[bytes]:

@@ -18,6 +18,7 @@ from bench.archive_exports import measure_archive_exports
 from bench.archiving import measure_archiving
 from bench.exporting import measure_exports
 from bench.load import generator_name
+from bench.looking import measure_looking
 from bench.processes import PROJECT
 from bench.recording import measure_recording
 from bench.results import Result, Screen, write_json
@@ -35,7 +36,7 @@ class Measurement(Protocol):
 GROUPS: Mapping[str, Sequence[Measurement]] = {
     "recording": (measure_recording,),
     "exports": (measure_exports,),
-    "archive": (measure_archive_exports, measure_archiving),
+    "archive": (measure_archive_exports, measure_archiving, measure_looking),
 }
 
 

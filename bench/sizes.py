@@ -32,6 +32,9 @@ class Sizes:
     archiving_seconds: float
     """Of each flat-out run while calls are archived."""
 
+    looked_through: int
+    """Calls of ten days; looked through are ten times as many."""
+
     files: tuple[str, ...] = ("CSV", "CSV.gz", "NDJSON.zst", "XML")
     """Kinds of files that are exported from the journal."""
 
@@ -52,6 +55,7 @@ FULL = Sizes(
     archived=1_000_000,
     rounds_of_all=3,
     archiving_seconds=15,
+    looked_through=1_000_000,
 )
 QUICK = Sizes(
     rounds=3,
@@ -63,4 +67,5 @@ QUICK = Sizes(
     archived=100_000,
     rounds_of_all=3,
     archiving_seconds=6,
+    looked_through=50_000,
 )

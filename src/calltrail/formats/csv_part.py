@@ -1,7 +1,6 @@
 """CSV by RFC 4180, such that Python's csv, pandas, polars and spreadsheets read back what was logged."""
 
 import codecs
-import io
 from collections.abc import Sequence
 
 import polars as pl
@@ -9,6 +8,7 @@ import polars as pl
 from calltrail.domain.exports import ExportOptions
 from calltrail.formats.cells import SPACED_MOMENT, as_text, is_text
 from calltrail.formats.columns import Column, ColumnKind
+from calltrail.formats.outlet import Outlet
 
 LINE_END = "\r\n"
 """RFC 4180's; every reader named above takes it, and spreadsheets of every age do."""
@@ -64,12 +64,12 @@ class CsvPart:
         return cells.with_columns(changes)
 
     def _csv(self, cells: pl.DataFrame, *, include_header: bool = False) -> bytes:
-        buffer = io.BytesIO()
+        outlet = Outlet()
         cells.write_csv(
-            buffer,
+            outlet.file,
             include_header=include_header,
             separator=self._options.delimiter,
             line_terminator=LINE_END,
             quote_style="always" if len(self._columns) == 1 else "necessary",
         )
-        return buffer.getvalue()
+        return outlet.taken()

@@ -1,6 +1,5 @@
 """JSON: a document of one array, or a line a call (NDJSON)."""
 
-import io
 from collections.abc import Sequence
 
 import polars as pl
@@ -8,6 +7,7 @@ import polars as pl
 from calltrail.formats.cells import ISO_8601_MOMENT, as_text
 from calltrail.formats.columns import Column, ColumnKind
 from calltrail.formats.frames import shown
+from calltrail.formats.outlet import Outlet
 
 
 class NdjsonPart:
@@ -59,17 +59,16 @@ class JsonArray:
         """The rows as further objects; a column is a property."""
         if objects.is_empty():
             return b""
-        lines = _json_lines(objects, start=self._comma)
-        self._comma = b","
         # A line feed within a text is escaped, so that those found here end rows; the last one gets no comma.
-        return lines.replace(b"\n", b",\n", objects.height - 1)
+        lines = self._comma + _json_lines(objects).replace(b"\n", b",\n", objects.height - 1)
+        self._comma = b","
+        return lines
 
 
-def _json_lines(objects: pl.DataFrame, start: bytes = b"") -> bytes:
-    buffer = io.BytesIO()
-    buffer.write(start)
-    objects.write_ndjson(buffer)
-    return buffer.getvalue()
+def _json_lines(objects: pl.DataFrame) -> bytes:
+    outlet = Outlet()
+    objects.write_ndjson(outlet.file)
+    return outlet.taken()
 
 
 def _value(column: Column) -> pl.Expr:

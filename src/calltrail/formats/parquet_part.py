@@ -1,20 +1,16 @@
 """Parquet: typed columns, whole row groups at a time."""
 
-import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow.parquet as pq
 
 from calltrail.formats.columns import Column, ColumnKind
 from calltrail.formats.frames import LOG_SCHEMA, shown
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from calltrail.formats.outlet import Outlet
 
 _GROUP_ROWS = 16_384
-_GROUP_BYTES = 32 * 1024 * 1024
+_GROUP_BYTES = 16 * 1024 * 1024
 
 
 class ParquetPart:
@@ -25,7 +21,7 @@ class ParquetPart:
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
         self._waiting: list[pl.DataFrame] = []
-        self._outlet = _Outlet()
+        self._outlet = Outlet()
         self._writer = pq.ParquetWriter(
             self._outlet,
             self._typed(pl.DataFrame(schema=dict(LOG_SCHEMA))).to_arrow().schema,
@@ -61,29 +57,3 @@ class ParquetPart:
         self._waiting.clear()
         if group is not None and group.height:
             self._writer.write_table(group.to_arrow(), row_group_size=group.height)
-
-
-class _Outlet(io.RawIOBase):
-    """A file whose bytes are taken away while it is written."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._position = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def write(self, data: "ReadableBuffer", /) -> int:
-        piece = bytes(data)
-        self._pieces.append(piece)
-        self._position += len(piece)
-        return len(piece)
-
-    def taken(self) -> bytes:
-        """What was written since it was last asked."""
-        data = b"".join(self._pieces)
-        self._pieces.clear()
-        return data

@@ -1,12 +1,12 @@
 """XML 1.0: an element a call, and in it an element a value."""
 
-import io
 from collections.abc import Sequence
 
 import polars as pl
 
 from calltrail.formats.cells import ISO_8601_MOMENT, as_text, is_text
 from calltrail.formats.columns import Column
+from calltrail.formats.outlet import Outlet
 
 UNHOLDABLE = "[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
 """Characters that no XML 1.0 document can hold, not even escaped."""
@@ -36,10 +36,10 @@ class XmlPart:
             *(_element(column) for column in self._columns),
             pl.lit("</operationLog>").alias("end"),
         )
-        buffer = io.BytesIO()
+        outlet = Outlet()
         # CSV without quotes is plain concatenation, with a space between elements; it saves a copy of every text.
-        elements.write_csv(buffer, include_header=False, separator=" ", quote_style="never")
-        return buffer.getvalue()
+        elements.write_csv(outlet.file, include_header=False, separator=" ", quote_style="never")
+        return outlet.taken()
 
     def tail(self) -> bytes:
         return b"</operationLogs></result>\n"

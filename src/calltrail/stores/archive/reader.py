@@ -148,8 +148,8 @@ def _blocks(paths: Iterable[str]) -> pl.DataFrame:
 
 def _windows(files: pl.DataFrame, filter: CallFilter, starts: pl.Series) -> list[CallFilter]:
     """The filter, with its window cut at these times and at the end of the last file."""
-    ends = starts.extend(files.select(pl.col("last").max() + _MICROSECOND).to_series())
-    ends = ends.drop_nulls().unique().sort()
+    end = files.select(pl.col("last").max() + _MICROSECOND).to_series()
+    ends = pl.concat([starts, end]).drop_nulls().unique().sort()
     cuts = [cut for cut in ends if (not filter.since or filter.since < cut) and (not filter.till or cut < filter.till)]
     return [
         replace(filter, since=since, till=till)
@@ -191,19 +191,17 @@ class Stretch:
         return self._matching(snapshot).select(columns).collect()
 
     def newest(self, columns: Sequence[str], count: int, before: CallPlace | None) -> pl.DataFrame:
-        """The last `count` of the matching calls, before the place if one is given, in no order."""
-        place = ("started_at", "id")
+        """The last `count` of the matching calls, before the place if one is given, in no order; perhaps a few more."""
+        start = pl.col("started_at")
         matching = self.log().filter(condition(self.filter))
         if before:
-            at = pl.col("started_at")
             matching = matching.filter(
-                (at < before.started_at) | ((at == before.started_at) & (pl.col("id") < before.id))
+                (start < before.started_at) | ((start == before.started_at) & (pl.col("id") < before.id))
             )
-        last = matching.select(place).top_k(count, by=place).collect()
-        if last.is_empty():
-            return pl.DataFrame(schema={column: LOG_SCHEMA[column] for column in columns})
-        near = pl.col("started_at").is_between(last["started_at"].min(), last["started_at"].max())
-        return self.log().filter(near, pl.col("id").is_in(last["id"].to_list())).select(columns).collect()
+        # Where the last ones begin is found first, so that other columns are read of few calls.
+        first_shown = matching.select(start.top_k(count).min()).collect().item()
+        from_there = pl.lit(value=False) if first_shown is None else start >= first_shown
+        return matching.filter(from_there).select(columns).collect()
 
     def log(self) -> pl.LazyFrame:
         """The calls of its files, whichever they are."""
