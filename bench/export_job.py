@@ -32,8 +32,11 @@ from calltrail.domain.filters import CallFilter
 from calltrail.services.ports import ExportJobs
 from calltrail.settings import Settings
 
-_LOOK_EVERY_S = 0.02
-"""Of the worker, which then takes up the order at once; more often would take time from the work."""
+_TAKEN_UP_WITHIN_S = 0.05
+"""How often the worker looks for an order; more often would take time from the work."""
+
+_LOOK_EVERY_S = 0.2
+"""When the end of the export is looked for; it is known from the job."""
 
 
 def main() -> None:
@@ -41,7 +44,7 @@ def main() -> None:
     options = ExportOptions(format=ExportFormat(format_name), compression=Compression(compression))
     calls = TypeAdapter(CallFilter).validate_json(filter_json[0]) if filter_json else CallFilter()
     order = ExportOrder("bench.Website", "Exports.Bench", calls, options)
-    settings = Settings(data=Path(data), worker_interval_s=_LOOK_EVERY_S)
+    settings = Settings(data=Path(data), worker_interval_s=_TAKEN_UP_WITHIN_S)
     with open_registry(settings) as registry, open_worker(settings) as worker:
         thread = threading.Thread(target=worker.run)
         thread.start()

@@ -26,12 +26,14 @@ def open_worker(settings: Settings) -> Iterator[Worker]:
         most_attempts=settings.export_attempts,
         files_kept_for=timedelta(days=settings.export_kept_days),
     )
+    scanner = LogScanner(settings.journal_path, settings.archive_folder)
+    scanner.look()
     with open_registry(settings) as registry:
         runner = ExportRunner(
             worker=f"{os.getpid()}-{secrets.token_hex(4)}",
             jobs=registry.jobs,
             files=files,
-            scanner=LogScanner(settings.journal_path, settings.archive_folder),
+            scanner=scanner,
             limits=limits,
             now=now,
         )

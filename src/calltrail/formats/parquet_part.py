@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from calltrail.formats.columns import Column, ColumnKind
@@ -11,6 +12,17 @@ from calltrail.formats.outlet import Outlet
 
 _GROUP_ROWS = 16_384
 _GROUP_BYTES = 16 * 1024 * 1024
+
+_REPEATING = (
+    "method_system_name",
+    "method_name",
+    "endpoint_external_id",
+    "integration_name",
+    "error_messages",
+    "status",
+    "http_method",
+)
+"""Of other columns a dictionary would be built in vain."""
 
 
 class ParquetPart:
@@ -24,13 +36,12 @@ class ParquetPart:
         self._outlet = Outlet()
         self._writer = pq.ParquetWriter(
             self._outlet,
-            self._typed(pl.DataFrame(schema=dict(LOG_SCHEMA))).to_arrow().schema,
+            _table(self._typed(pl.DataFrame(schema=dict(LOG_SCHEMA)))).schema,
             compression="zstd",
             compression_level=1,
-            # Bodies and ids hardly repeat: a dictionary of them would be built in vain.
-            use_dictionary=[
-                column.name for column in columns if column.kind is ColumnKind.TEXT and column.source != "id"
-            ],
+            use_dictionary=_names(columns, _REPEATING),
+            write_statistics=[column.name for column in columns if column.kind is not ColumnKind.BODY],
+            store_schema=False,
         )
 
     def head(self) -> bytes:
@@ -56,4 +67,13 @@ class ParquetPart:
         group = pl.concat(self._waiting) if self._waiting else None
         self._waiting.clear()
         if group is not None and group.height:
-            self._writer.write_table(group.to_arrow(), row_group_size=group.height)
+            self._writer.write_table(_table(group), row_group_size=group.height)
+
+
+def _table(calls: pl.DataFrame) -> pa.Table:
+    """The calls in Arrow as they lie in memory; nothing is copied."""
+    return calls.to_arrow(compat_level=pl.CompatLevel.newest())
+
+
+def _names(columns: Sequence[Column], sources: Sequence[str]) -> Sequence[str]:
+    return [column.name for column in columns if column.source in sources]

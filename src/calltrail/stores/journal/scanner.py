@@ -37,6 +37,12 @@ class JournalView:
     def __init__(self, connection: adbc.Connection) -> None:
         self._connection = connection
 
+    def has_calls(self, snapshot: Snapshot, filter: CallFilter, archived: int) -> bool:
+        """Whether any call matches."""
+        where, values = condition(snapshot.position, filter, archived)
+        sql = f"SELECT EXISTS (SELECT 1 FROM calls WHERE {where}) AS has_calls"  # noqa: S608 - own words only
+        return bool(_frame(self._connection, sql, values, 1).item())
+
     def moments(self, snapshot: Snapshot, filter: CallFilter, archived: int) -> Iterator[pl.DataFrame]:
         """Every start time of matching calls, in order, with the number and size of the calls.
 
