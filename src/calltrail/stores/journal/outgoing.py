@@ -56,7 +56,8 @@ class OutgoingCalls:
         if through is None:
             return None
         rows = self._connection.execute(_OUTGOING, (after, through)).fetchall()
-        calls = pl.DataFrame(rows, _AS_KEPT, orient="row")
+        columns = dict(zip(_AS_KEPT, zip(*rows, strict=True), strict=True))  # by the row it takes twice as long
+        calls = pl.DataFrame(columns, _AS_KEPT)
         return Outgoing(calls.select(pl.col(name).cast(dtype) for name, dtype in ARCHIVE_SCHEMA.items()), through)
 
     def forget(self, through: int) -> int:
