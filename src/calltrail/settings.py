@@ -44,6 +44,16 @@ class Settings(BaseSettings):
         default=64 * _MIB,
         description="Plain text that moves at a time; when as much is waiting, it moves before its time.",
     )
+    keep_days: PositiveInt | None = Field(
+        default=None,
+        description="Age in whole days at which calls are removed from the archive; default: never. "
+        "`keep_days` of an API method goes before.",
+    )
+    keep_bodies_days: PositiveInt | None = Field(
+        default=None,
+        description="Age in whole days at which calls in the archive lose their bodies; default: never. "
+        "`keep_bodies_days` of an API method goes before.",
+    )
     bare_links: bool = Field(
         default=True,
         description="Whether links let a visitor in without sign-in when their owner holds the permission.",

@@ -295,6 +295,32 @@ def test_exactly_one_step_answers_and_it_is_the_last(steps: str, place: str) -> 
     assert place in places_of(text)
 
 
+def a_method_with(setting: str) -> str:
+    """A catalog whose setting stands in line 8."""
+    method = '[[api_methods]]\nsystem_name = "M"\nname = "M"\nendpoints = ["e"]\n'
+    return f'{ENDPOINT}{method}{setting}\n[[api_methods.steps]]\nkind = "accept"\n'
+
+
+def test_how_long_calls_and_bodies_are_kept_is_read_and_written() -> None:
+    catalog = read_catalog(a_method_with("keep_days = 365"))
+    assert (catalog.methods["M"].keep_days, catalog.methods["M"].keep_bodies_days) == (365, None)
+    catalog = read_catalog(a_method_with("keep_bodies_days = 36525"))
+    assert (catalog.methods["M"].keep_days, catalog.methods["M"].keep_bodies_days) == (None, 36525)
+    assert read_catalog(write_catalog(catalog)) == catalog
+
+
+def test_a_change_of_how_long_is_told() -> None:
+    before, after = read_catalog(a_method_with("")), read_catalog(a_method_with("keep_days = 7"))
+    assert catalog_changes(before, after) == ("~ API method M: keep days changed",)
+
+
+@pytest.mark.parametrize(
+    "setting", ["keep_days = 0", "keep_days = 36526", "keep_bodies_days = 1.5", 'keep_bodies_days = "ever"']
+)
+def test_limits_of_keeping_are_held(setting: str) -> None:
+    assert places_of(a_method_with(setting)) == [f"line 8: /api_methods/0/{setting.partition(' ')[0]}"]
+
+
 @pytest.mark.parametrize("name", ["", " a", "a\\n", "a\\u0000b"])
 def test_names_are_printable(name: str) -> None:
     text = f'[[endpoints]]\nexternal_id = "{name}"\nintegration_name = "E"\n'

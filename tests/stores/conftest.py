@@ -7,19 +7,21 @@ from typing import Any
 
 import pytest
 
-from calltrail.services.ports import AuditJournal, CatalogStore, ExportFiles, ExportJobs, StaffStore
+from calltrail.services.ports import AuditJournal, CatalogStore, ExportFiles, ExportJobs, HoldStore, StaffStore
 from calltrail.stores.files import LocalExportFiles
 from calltrail.stores.memory import (
     MemoryAuditJournal,
     MemoryCatalogStore,
     MemoryExportFiles,
     MemoryExportJobs,
+    MemoryHoldStore,
     MemoryStaffStore,
 )
 from calltrail.stores.migrations import upgrade
 from calltrail.stores.registry.audit import RegistryAuditJournal
 from calltrail.stores.registry.catalog import RegistryCatalogStore
 from calltrail.stores.registry.database import Registry
+from calltrail.stores.registry.holds import RegistryHoldStore
 from calltrail.stores.registry.jobs import RegistryExportJobs
 from calltrail.stores.registry.staff import RegistryStaffStore
 
@@ -80,6 +82,11 @@ def audit_journal(request: pytest.FixtureRequest) -> AuditJournal:
 @over_both
 def export_jobs(request: pytest.FixtureRequest) -> ExportJobs:
     return RegistryExportJobs(the_registry(request)) if is_real(request) else MemoryExportJobs()
+
+
+@over_both
+def hold_store(request: pytest.FixtureRequest) -> HoldStore:
+    return RegistryHoldStore(the_registry(request)) if is_real(request) else MemoryHoldStore()
 
 
 @pytest.fixture(params=["memory", "disk"])

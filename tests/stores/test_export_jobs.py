@@ -270,6 +270,17 @@ def test_a_ready_job_expires_once_its_time_is_over(export_jobs: ExportJobs) -> N
     assert get(export_jobs, job) == replace(ready, status=ExportStatus.EXPIRED)
 
 
+def test_jobs_that_have_files_or_may_come_to_have_some_are_told(export_jobs: ExportJobs) -> None:
+    ready = started_and_claimed(export_jobs)
+    finish(export_jobs, ready)
+    running = started_and_claimed(export_jobs)
+    queued, cancelled = start(export_jobs, order(1)), start(export_jobs, order(2))
+    export_jobs.cancel(cancelled.id, "not needed", NOON)
+    assert [job.id for job in export_jobs.with_files()] == [ready.id, running.id, queued.id]
+    export_jobs.mark_expired(ready.id)
+    assert [job.id for job in export_jobs.with_files()] == [running.id, queued.id]
+
+
 def race(jobs: list[ExportJobs], limit: int) -> list[int]:
     """Ids that eight workers get, a thread each, while each takes what it can."""
 

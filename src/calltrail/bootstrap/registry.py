@@ -12,6 +12,7 @@ from calltrail.settings import Settings
 from calltrail.stores.registry.audit import RegistryAuditJournal
 from calltrail.stores.registry.catalog import RegistryCatalogStore
 from calltrail.stores.registry.database import Registry
+from calltrail.stores.registry.holds import RegistryHoldStore
 from calltrail.stores.registry.jobs import RegistryExportJobs
 from calltrail.stores.registry.staff import RegistryStaffStore
 
@@ -28,6 +29,7 @@ class RegistryServices:
     staff: RegistryStaffStore
     audit: RegistryAuditJournal
     jobs: RegistryExportJobs
+    holds: RegistryHoldStore
     access: Access
     desk: CatalogDesk
 
@@ -43,6 +45,7 @@ def open_registry(settings: Settings) -> Iterator[RegistryServices]:
         audit = RegistryAuditJournal(registry)
         access = Access(staff=staff, catalog=catalog, audit=audit, now=now)
         desk = CatalogDesk(catalog=catalog, access=access, audit=audit, now=now)
-        yield RegistryServices(catalog, staff, audit, RegistryExportJobs(registry), access, desk)
+        jobs, holds = RegistryExportJobs(registry), RegistryHoldStore(registry)
+        yield RegistryServices(catalog, staff, audit, jobs, holds, access, desk)
     finally:
         registry.close()

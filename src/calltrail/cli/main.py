@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from calltrail import __version__
-from calltrail.cli import catalog, keys, serve
+from calltrail.cli import archive, catalog, keys, serve
 from calltrail.cli.options import out
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 app.command()(catalog.init)
 app.command()(catalog.apply)
 app.add_typer(keys.app, name="keys")
+app.add_typer(archive.app, name="archive")
 app.command()(serve.serve)
 app.command()(serve.worker)
 app.command()(serve.settings)

@@ -12,6 +12,7 @@ from rich.console import Console
 from calltrail.bootstrap.folder import CannotStart
 from calltrail.domain.access import Principal, PrincipalKind
 from calltrail.domain.problems import InvalidInput
+from calltrail.services.ports import StoreUnavailable
 from calltrail.settings import Settings
 
 DataFolder = Annotated[
@@ -43,6 +44,6 @@ def told_plainly() -> Iterator[None]:
         for problem in error.problems:
             err.print(f"error: {problem}" if problem.location else f"error: {problem.message}", markup=False)
         raise typer.Exit(2) from None
-    except CannotStart as error:
+    except (CannotStart, StoreUnavailable) as error:
         err.print(f"error: {error}", markup=False)
         raise typer.Exit(2) from None

@@ -83,6 +83,12 @@ class ApiMethod:
     masked_fields: tuple[str, ...] = ()
     """Names of body fields and URL parameters that are secret here, beside those that are secret everywhere."""
 
+    keep_days: int | None = None
+    """How many days its calls are kept; None: as the setting says."""
+
+    keep_bodies_days: int | None = None
+    """How many days the bodies of its calls are kept; None: as the setting says."""
+
     @property
     def answering_step(self) -> AnsweringStep:
         step = self.steps[-1]

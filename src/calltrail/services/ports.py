@@ -12,6 +12,7 @@ from calltrail.domain.calls import CallOutcome, CallRecord, CallRequest
 from calltrail.domain.catalog import Catalog, EndpointKey, KeyKind
 from calltrail.domain.exports import ExportFile, ExportJob, ExportOrder, ExportStatus, Shard, Snapshot
 from calltrail.domain.filters import CallFilter
+from calltrail.domain.keeping import Hold, Matching, Retention, Retired
 
 if TYPE_CHECKING:
     import polars as pl  # heavy, and only named here
@@ -157,6 +158,49 @@ class CallArchive(Protocol):
         """
 
 
+class KeptCalls(Protocol):
+    """The log, as those see it who take calls away. What changes it needs to be alone at the archive."""
+
+    def matching(self, filter: CallFilter, holds: Sequence[Hold]) -> Matching:
+        """The calls that match as they stand now; changes nothing."""
+
+    def erase(self, filter: CallFilter, holds: Sequence[Hold]) -> int:
+        """Take the matching calls of the archive away, but for those of the holds' windows; say how many.
+
+        On return no file has them any more, and that survives power loss. Killed midway, it may be repeated.
+        """
+
+    def retire(
+        self, retention: Retention, now: datetime, holds: Sequence[Hold], *, only_tell: bool = False
+    ) -> Iterator[Retired]:
+        """Take due calls and bodies of the archive away, a day after the other; say how many, by API method.
+
+        What a day gave is durable when it is told. `only_tell` changes nothing.
+        """
+
+    def scrub_journal(self) -> bool:
+        """See that no file of the journal has anything left of what was deleted there.
+
+        False when somebody read the journal all the time, so that not all of it could be cleaned. Durable when True.
+        """
+
+
+class HoldStore(Protocol):
+    """Legal holds; they stay known after they were released."""
+
+    def place(self, since: datetime, till: datetime, reason: str, placed_by: str, now: datetime) -> Hold:
+        """Durable on return."""
+
+    def release(self, hold_id: int, released_by: str, now: datetime) -> Hold | None:
+        """Release it; None when there is no such hold. Releasing twice keeps the first time."""
+
+    def all(self) -> tuple[Hold, ...]:
+        """Every hold there ever was, oldest first."""
+
+    def live(self) -> tuple[Hold, ...]:
+        """Those not released, oldest first."""
+
+
 class CatalogStore(Protocol):
     """Endpoints, API methods and keys."""
 
@@ -251,6 +295,9 @@ class ExportJobs(Protocol):
 
     def expired(self, now: datetime) -> tuple[ExportJob, ...]:
         """Ready jobs whose time is over."""
+
+    def with_files(self) -> tuple[ExportJob, ...]:
+        """Jobs that have files or may come to have some: queued, running and ready ones, oldest first."""
 
     def mark_expired(self, job_id: int) -> bool:
         """False when the job was not ready."""

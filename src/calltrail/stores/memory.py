@@ -20,6 +20,7 @@ from calltrail.domain.exports import (
     Shard,
     Snapshot,
 )
+from calltrail.domain.keeping import Hold
 from calltrail.services.ports import StoredFile
 from calltrail.stores.files import is_file_name
 
@@ -135,6 +136,33 @@ class MemoryAuditJournal:
         return tuple(entry for entry in self._entries if action in (None, entry.action))
 
 
+class MemoryHoldStore:
+    def __init__(self) -> None:
+        self._holds: list[Hold] = []
+        """The hold of id `n` is at `n - 1`."""
+        self._lock = Lock()
+
+    def place(self, since: datetime, till: datetime, reason: str, placed_by: str, now: datetime) -> Hold:
+        with self._lock:
+            hold = Hold(len(self._holds) + 1, since, till, reason, placed_by, now)
+            self._holds.append(hold)
+            return hold
+
+    def release(self, hold_id: int, released_by: str, now: datetime) -> Hold | None:
+        with self._lock:
+            known = next((hold for hold in self._holds if hold.id == hold_id), None)
+            if known and known.released_at is None:
+                known = self._holds[hold_id - 1] = replace(known, released_by=released_by, released_at=now)
+            return known
+
+    def all(self) -> tuple[Hold, ...]:
+        with self._lock:
+            return tuple(self._holds)
+
+    def live(self) -> tuple[Hold, ...]:
+        return tuple(hold for hold in self.all() if hold.released_at is None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Lease:
     worker: str
@@ -222,6 +250,12 @@ class MemoryExportJobs:
                 job
                 for job in self._jobs.values()
                 if job.status is ExportStatus.READY and job.expires_at is not None and job.expires_at <= now
+            )
+
+    def with_files(self) -> tuple[ExportJob, ...]:
+        with self._lock:
+            return tuple(
+                job for job in self._jobs.values() if job.status in LIVE_STATUSES or job.status is ExportStatus.READY
             )
 
     def mark_expired(self, job_id: int) -> bool:

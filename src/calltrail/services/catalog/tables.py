@@ -84,6 +84,9 @@ _DOMAIN_DEFAULT: Any = None
 """Of a key that may be left out: only keys in the file are handed on, so that the default is the domain's own."""
 
 
+_A_CENTURY_DAYS = 36_525
+
+
 class _Table(BaseModel):
     """A table of the file. Unknown keys are errors, and so are values of another type."""
 
@@ -170,6 +173,8 @@ class _ApiMethod(_Table):
     ]
     requires_key: bool = _DOMAIN_DEFAULT
     masked_fields: Names = _DOMAIN_DEFAULT
+    keep_days: int = Field(_DOMAIN_DEFAULT, ge=1, le=_A_CENTURY_DAYS)
+    keep_bodies_days: int = Field(_DOMAIN_DEFAULT, ge=1, le=_A_CENTURY_DAYS)
 
     def value(self) -> ApiMethod:
         return ApiMethod(**self.given(), steps=tuple(step.value() for step in self.steps))

@@ -119,6 +119,12 @@ class RegistryExportJobs:
             rows = connection.execute(over.order_by(export_jobs.c.id)).all()
             return tuple(_job(connection, row) for row in rows)
 
+    def with_files(self) -> tuple[ExportJob, ...]:
+        wanted = select(export_jobs).where(export_jobs.c.status.in_((*LIVE_STATUSES, ExportStatus.READY)))
+        with self._registry.reading() as connection:
+            rows = connection.execute(wanted.order_by(export_jobs.c.id)).all()
+            return tuple(_job(connection, row) for row in rows)
+
     def mark_expired(self, job_id: int) -> bool:
         with self._registry.writing() as connection:
             return _change(connection, job_id, ExportStatus.EXPIRED)

@@ -134,3 +134,18 @@ class ExportFileColumns(TypedColumns):
 
 
 export_files = Table("export_files", metadata, ExportFileColumns)
+
+
+class HoldColumns(TypedColumns):
+    id: Named[int] = Column(primary_key=True)
+    since: Named[datetime] = Column(Moment)
+    till: Named[datetime] = Column(Moment)
+    reason: Named[str] = Column(Text)
+    placed_by: Named[str] = Column(Text)
+    placed_at: Named[datetime] = Column(Moment)
+    released_by: Named[str | None] = Column(Text)
+    released_at: Named[datetime | None] = Column(Moment)
+
+
+holds = Table("holds", metadata, HoldColumns)
+"""Legal holds, those that were released too."""

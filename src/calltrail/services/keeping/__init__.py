@@ -1,0 +1,1 @@
+"""How long calls stay: retention, legal holds, erasure."""
