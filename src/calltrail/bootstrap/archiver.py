@@ -12,6 +12,8 @@ from calltrail.stores.liveness import Lock
 
 _INTERVAL_S = 1.0
 _RETENTION_INTERVAL_S = 3600.0
+_RETENTION_SLICE_S = 20.0
+"""After so long, and the day that is being worked on, calls that wait in the journal go first."""
 
 
 @contextmanager
@@ -28,8 +30,11 @@ def open_archiver(settings: Settings) -> Iterator[Archiver]:
 
         def retire() -> None:
             nonlocal retire_at_s
-            if monotonic() >= retire_at_s:
-                keeping.retiring.run("calltrail", keeping.archiver.is_stopping)
+            if monotonic() < retire_at_s:
+                return
+            end_s = monotonic() + _RETENTION_SLICE_S
+            keeping.retiring.run("calltrail", lambda: keeping.archiver.is_stopping.is_set() or monotonic() > end_s)
+            if monotonic() <= end_s:
                 keeping.table.delete_unused(KEPT_FOR_READERS)
                 retire_at_s = monotonic() + _RETENTION_INTERVAL_S
 

@@ -38,7 +38,7 @@ class KeptCallsOfLog:
         self._table = table
         self._busy_timeout_s = busy_timeout_s
         self._patience_s = patience_s
-        self._settled: set[object] = set()
+        self._settled: set[tuple[str, object]] = set()
         """Files in which nothing is due, with what they were asked for. Files never change."""
 
     def matching(self, filter: CallFilter, holds: Sequence[Hold]) -> Matching:
@@ -64,23 +64,23 @@ class KeptCallsOfLog:
     def retire(
         self, retention: Retention, now: datetime, holds: Sequence[Hold], *, only_tell: bool = False
     ) -> Iterator[Retired]:
-        settled: set[object] = set()
-        for (day,), files in self._table.files().sort(DAY).group_by(DAY, maintain_order=True):
+        all_files = self._table.files().sort(DAY)
+        in_use = set(all_files["path"])
+        self._settled = {(path, asked) for path, asked in self._settled if path in in_use}
+        for (day,), files in all_files.group_by(DAY, maintain_order=True):
             assert isinstance(day, date)
             calls, bodies = (time.due_methods(day, now) for time in (retention.calls, retention.bodies))
-            asked = (calls, bodies, tuple(holds))
-            known = pl.Series([(path, asked) in self._settled for path in files["path"]], dtype=pl.Boolean)
-            settled |= {(path, asked) for path in files.filter(known)["path"]}
             if calls.are_none and bodies.are_none:
                 continue
+            asked = (calls, bodies, tuple(holds))
+            unknown = [(path, asked) not in self._settled for path in files["path"]]
             is_held = _is_held(holds)
             goes, loses = _are_of(calls) & ~is_held, _are_of(bodies) & ~is_held
-            work = _DayWork(self._table, files.filter(~known), goes, None if bodies.are_none else loses & ~goes)
+            work = _DayWork(self._table, files.filter(unknown), goes, None if bodies.are_none else loses & ~goes)
             if not only_tell:
                 work.carry_out()
-            settled |= {(path, asked) for path in work.unchanged["path"]}
+            self._settled |= {(path, asked) for path in work.unchanged["path"]}
             yield Retired(work.counts("going"), work.counts("losing"))
-        self._settled = settled
 
     def scrub_journal(self) -> bool:
         return scrub(self._journal, busy_timeout_s=self._busy_timeout_s, patience_s=self._patience_s)

@@ -1,6 +1,5 @@
 """Calls and bodies taken away when their time is over."""
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -54,17 +53,17 @@ class Retiring:
             total.add(retired)
         return total.by_reason(retention)
 
-    def run(self, by: str, is_stopping: threading.Event | None = None) -> Retired:
+    def run(self, by: str, is_over: Callable[[], bool] = lambda: False) -> Retired:
         """Take away what is due, and say how much, by reason; the same stands in the audit journal.
 
-        Stopped or failed midway, what was done until then is noted there.
+        It stops after the first day at whose end `is_over`. Failed midway, what was done until then is noted too.
         """
         self._final_calls.forget(self._archive.archived_through())  # else a copy of what goes would stay in the journal
         retention, total = self.retention(), _Total()
         try:
             for retired in self._kept.retire(retention, self._now(), self._holds.live()):
                 total.add(retired)
-                if is_stopping and is_stopping.is_set():
+                if is_over():
                     break
         finally:
             done = total.by_reason(retention)
