@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("archive")
     (folder / "rows").mkdir()
     (folder / "stores").mkdir()
-    assert make_archive(folder / "data", folder / "rows", make_calls(CALLS, days=DAYS)) > 0
+    assert make_archive(folder / "data", make_calls(CALLS, days=DAYS), folder / "rows") > 0
     return folder
 
 

@@ -26,6 +26,7 @@ TINY = Sizes(
     archived=300,
     rounds_of_all=1,
     archiving_seconds=0.1,
+    looked_through=60,
     archived_files=("CSV.gz",),
     files=("CSV.gz",),
     peers=("polars",),

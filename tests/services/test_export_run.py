@@ -264,3 +264,23 @@ def test_no_thread_is_left_behind(bench: Bench) -> None:
     bench.start()
     bench.runner(scanner=_Breaks(bench.log)).run(bench.claim())
     assert {thread.name for thread in threading.enumerate()} & {"prefetch", "heartbeat-1"} == set()
+
+
+class _LosesCalls(_Scanner):
+    """As after retention or an erasure between plan and scan."""
+
+    def scan(
+        self, snapshot: Snapshot, filter: CallFilter, shard: Shard, columns: Sequence[str], batch_bytes: int
+    ) -> Iterator[pl.DataFrame]:
+        for batch in super().scan(snapshot, filter, shard, columns, batch_bytes):
+            yield batch.head(-1)
+
+
+def test_an_export_whose_calls_are_taken_away_meanwhile_fails_and_says_what_to_do(bench: Bench) -> None:
+    job = bench.start()
+    bench.runner(scanner=_LosesCalls(bench.log)).run(bench.claim())
+    failed = bench.job(job)
+    assert failed.status is ExportStatus.FAILED
+    assert failed.reason
+    assert "took some away meanwhile: start the export again" in failed.reason
+    assert not failed.files

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 from calltrail.domain.calls import CallRequest, CallStatus
 from calltrail.domain.exports import Snapshot
 from calltrail.domain.filters import CallFilter
+from calltrail.services.ports import Claim
 from calltrail.stores.archive.data_files import BLOCK_ROWS
 from calltrail.stores.archive.reader import ArchiveReader
 from calltrail.stores.archive.table import ArchiveTable
@@ -157,13 +159,49 @@ async def test_a_journal_restored_from_before_the_archive_loses_no_new_call(
         archiver.run()
     shutil.copytree(tmp_path / "archive", restored / "archive")
 
-    align_journal(restored / "journal.db", ArchiveTable(restored / "archive").archived_through())
+    align(restored)
     with closing(CallJournal(restored / "journal.db", restored / "run", busy_timeout_s=1)) as journal_again:
         known += await write(journal_again, milliseconds(4))
         assert sorted(exported_ids(restored, journal_again.snapshot())) == sorted(known)
         with open_archiver(restored) as archiver:
             assert archiver.run() == 4
         assert sorted(exported_ids(restored, journal_again.snapshot())) == sorted(known)
+
+
+async def test_a_call_that_ended_between_the_copies_of_journal_and_archive_is_there_once(
+    tmp_path: Path, journal: CallJournal
+) -> None:
+    restored = tmp_path / "restored"
+    restored.mkdir()
+    calls = [a_request(client_transaction_id=f"t-{number}") for number in range(3)]
+    for call in calls:
+        await journal.begin(call, must_survive_power_loss=True)
+    with (
+        closing(sqlite3.connect(tmp_path / "journal.db")) as source,
+        closing(sqlite3.connect(restored / "journal.db")) as copy,
+    ):
+        source.backup(copy)
+    await journal.finish(calls[0], an_outcome(calls[0]), was_begun=True)
+    await journal.finish(calls[1], an_outcome(calls[1], CallStatus.FAILED), was_begun=True)
+    with open_archiver(tmp_path) as archiver:
+        archiver.run()
+    shutil.copytree(tmp_path / "archive", restored / "archive")
+
+    align(restored)
+    with closing(CallJournal(restored / "journal.db", restored / "run", busy_timeout_s=1)) as journal_again:
+        assert journal_again.close_orphans("the process died", NOON) == 1
+        again = [replace(call, id=a_request().id) for call in calls[:2]]
+        claims = [await journal_again.begin(call, must_survive_power_loss=True) for call in again]
+        assert claims == [Claim.SPENT, Claim.GRANTED]
+        with open_archiver(restored) as archiver:
+            assert archiver.run() == 1
+    assert sorted(archived(restored)["id"]) == sorted(call.id for call in calls)
+    assert archived(restored).filter(pl.col("id") == calls[0].id)["status"].to_list() == ["completed"]
+
+
+def align(folder: Path) -> None:
+    through = ArchiveTable(folder / "archive").archived_through()
+    align_journal(folder / "journal.db", through, ArchiveReader(folder / "archive").find)
 
 
 async def test_a_torn_entry_of_the_tables_log_is_taken_back(tmp_path: Path, journal: CallJournal) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from calltrail.formats.frames import LOG_SCHEMA
 from calltrail.services.ports import CallLog, CallPages, CallPlace, CallScanner, Claim, LogUnavailable
 from calltrail.stores.archive.reader import ArchiveReader
 from calltrail.stores.journal.journal import CallJournal
+from calltrail.stores.journal.scanner import JournalReader
 from calltrail.stores.log_pages import LogPages
 from calltrail.stores.log_scanner import LogScanner
 from calltrail.stores.memory_log import MemoryCallLog
@@ -366,6 +368,16 @@ class TestJournal:
         archive = path.parent / "archive"
         log = Log(journals[0], LogScanner(path, archive), LogPages(path, archive))
         assert log.rows(snapshot)["id"].to_list() == [each.id for each in requests]
+
+    def test_readers_that_open_and_close_a_journal_at_once_wait_for_each_other(self, path: Path) -> None:
+        def look_again_and_again(reader: JournalReader) -> None:
+            for _ in range(100):
+                with reader.view():
+                    pass
+
+        with ThreadPoolExecutor(4) as pool:
+            for looking in [pool.submit(look_again_and_again, JournalReader(path)) for _ in range(4)]:
+                looking.result()
 
     async def test_the_write_ahead_log_stays_small_under_load(self, path: Path) -> None:
         journal = self.open(path)

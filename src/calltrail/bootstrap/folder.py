@@ -41,9 +41,11 @@ def _upgrade(settings: Settings) -> None:
 
 
 def _align(settings: Settings) -> None:
-    from calltrail.stores.archive.table import ArchiveTable  # noqa: PLC0415 - heavy, as above
+    from calltrail.stores.archive.reader import ArchiveReader  # noqa: PLC0415 - heavy, as above
+    from calltrail.stores.archive.table import ArchiveTable  # noqa: PLC0415
     from calltrail.stores.journal.outgoing import align_journal  # noqa: PLC0415
 
     table = ArchiveTable(settings.archive_folder)
     table.mend()
-    align_journal(settings.journal_path, table.archived_through())
+    archive = ArchiveReader(settings.archive_folder)
+    align_journal(settings.journal_path, table.archived_through(), archive.find)

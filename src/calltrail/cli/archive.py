@@ -156,8 +156,8 @@ def retain(
         if dry_run:
             _show_retired(keeping.retiring.rehearse(), as_json=as_json, done="are due")
             return
-        with keeping.alone(wait, tell_of_waiting):
-            retired = keeping.retiring.run(str(operator()))
+        with keeping.alone(wait, tell_of_waiting), _progress("taking away") as tell:
+            retired = keeping.retiring.run(str(operator()), tell=tell)
             keeping.table.delete_unused(KEPT_FOR_READERS)
     _show_retired(retired, as_json=as_json, done="were taken away")
 
@@ -221,8 +221,8 @@ def erase(  # noqa: PLR0917 - options
             _require_consent(found)
             # What arrived since nobody has agreed to.
             asked = replace(asked, till=min(asked.till or counted_at, counted_at))
-        with keeping.alone(wait, tell_of_waiting):
-            erasure = keeping.erasing.run(asked, operator())
+        with keeping.alone(wait, tell_of_waiting), _progress("erasing") as tell:
+            erasure = keeping.erasing.run(asked, operator(), tell)
     _show_erasure(erasure, as_json=as_json)
     if not erasure.is_journal_clean:
         raise typer.Exit(1)

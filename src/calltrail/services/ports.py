@@ -1,6 +1,6 @@
 """What the services need from the places where things are kept. All stores of a port pass one contract suite."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -158,20 +158,34 @@ class CallArchive(Protocol):
         """
 
 
+Tell = Callable[[int, int], None]
+"""Is told, again and again, how much of how much is done."""
+
+
+def no_telling(_done: int, _of: int) -> None:
+    """For whoever does not want to know."""
+
+
 class KeptCalls(Protocol):
     """The log, as those see it who take calls away. What changes it needs to be alone at the archive."""
 
     def matching(self, filter: CallFilter, holds: Sequence[Hold]) -> Matching:
         """The calls that match as they stand now; changes nothing."""
 
-    def erase(self, filter: CallFilter, holds: Sequence[Hold]) -> int:
+    def erase(self, filter: CallFilter, holds: Sequence[Hold], tell: Tell = no_telling) -> int:
         """Take the matching calls of the archive away, but for those of the holds' windows; say how many.
 
         On return no file has them any more, and that survives power loss. Killed midway, it may be repeated.
         """
 
     def retire(
-        self, retention: Retention, now: datetime, holds: Sequence[Hold], *, only_tell: bool = False
+        self,
+        retention: Retention,
+        now: datetime,
+        holds: Sequence[Hold],
+        *,
+        only_tell: bool = False,
+        tell: Tell = no_telling,
     ) -> Iterator[Retired]:
         """Take due calls and bodies of the archive away, a day after the other; say how many, by API method.
 

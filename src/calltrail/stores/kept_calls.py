@@ -11,6 +11,7 @@ import polars as pl
 from calltrail.domain.calls import from_micros, to_micros
 from calltrail.domain.filters import CallFilter
 from calltrail.domain.keeping import DueMethods, Hold, Matching, Retention, Retired
+from calltrail.services.ports import Tell, no_telling
 from calltrail.stores.archive.reader import condition
 from calltrail.stores.archive.schema import DAY
 from calltrail.stores.archive.table import ArchiveTable
@@ -50,11 +51,13 @@ class KeptCallsOfLog:
             archived = self._archived(filter, holds)
             return _sum(archived, *_recent(journal, filter, holds, through))
 
-    def erase(self, filter: CallFilter, holds: Sequence[Hold]) -> int:
+    def erase(self, filter: CallFilter, holds: Sequence[Hold], tell: Tell = no_telling) -> int:
         goes = _is(condition(filter)) & ~_is_held(holds)
         files = self._table.files().filter(_overlaps(filter))
-        erased = 0
+        erased = seen = 0
         for (_,), of_day in files.group_by(DAY, maintain_order=True):
+            tell(seen, files.height)
+            seen += of_day.height
             day = _DayWork(self._table, of_day, goes)
             day.carry_out()
             erased += sum(day.counts("going").values())
@@ -62,13 +65,22 @@ class KeptCallsOfLog:
         return erased
 
     def retire(
-        self, retention: Retention, now: datetime, holds: Sequence[Hold], *, only_tell: bool = False
+        self,
+        retention: Retention,
+        now: datetime,
+        holds: Sequence[Hold],
+        *,
+        only_tell: bool = False,
+        tell: Tell = no_telling,
     ) -> Iterator[Retired]:
         all_files = self._table.files().sort(DAY)
         in_use = set(all_files["path"])
         self._settled = {(path, asked) for path, asked in self._settled if path in in_use}
+        seen = 0
         for (day,), files in all_files.group_by(DAY, maintain_order=True):
             assert isinstance(day, date)
+            tell(seen, all_files.height)
+            seen += files.height
             calls, bodies = (time.due_methods(day, now) for time in (retention.calls, retention.bodies))
             if calls.are_none and bodies.are_none:
                 continue

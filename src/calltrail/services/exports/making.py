@@ -27,6 +27,10 @@ class LeaseLost(Exception):
     """The job is no longer this worker's: it was cancelled, or another worker has taken it up."""
 
 
+class CallsTakenAway(Exception):
+    """The log has fewer calls of the snapshot than when the export was planned."""
+
+
 class WorkerStopping(Exception):
     """This worker was told to stop; its job goes back at once."""
 
@@ -145,7 +149,10 @@ class _Run:
                 self._heartbeat.check()
                 part.write(plain)
             if rows != shard.rows:
-                raise AssertionError(f"part {number} was planned with {shard.rows} rows and came out with {rows}")
+                raise CallsTakenAway(
+                    f"part {number} was planned with {shard.rows} calls and has {rows}; retention or an erasure took "
+                    "some away meanwhile: start the export again"
+                )
             part.publish()
         return ExportFile(number, name, rows, part.size_bytes, part.sha256, encoder.cut_cells)
 

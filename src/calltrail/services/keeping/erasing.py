@@ -11,7 +11,7 @@ from calltrail.domain.filters import CallFilter
 from calltrail.domain.keeping import Matching
 from calltrail.domain.problems import InvalidInput, Problem
 from calltrail.services.archiving import Archiver
-from calltrail.services.ports import AuditJournal, ExportJobs, HoldStore, KeptCalls
+from calltrail.services.ports import AuditJournal, ExportJobs, HoldStore, KeptCalls, Tell, no_telling
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
@@ -62,7 +62,7 @@ class Erasing:
         _require_criterion(filter)
         return self._kept.matching(filter, self._holds.live())
 
-    def run(self, filter: CallFilter, by: Principal) -> Erasure:
+    def run(self, filter: CallFilter, by: Principal, tell: Tell = no_telling) -> Erasure:
         """Erase the final calls that match, but for those under a hold. Raises InvalidInput as `count` does.
 
         On return they are gone from the disk. Killed anywhere, it may be run again, and finishes what was left.
@@ -73,7 +73,7 @@ class Erasing:
         matching = self._kept.matching(filter, holds)
         asked = {"filter": described(filter)}
         self._note(AuditAction.ERASURE_BEGUN, by, {**asked, "calls": matching.calls, "held": matching.held})
-        erased = self._kept.erase(filter, holds)
+        erased = self._kept.erase(filter, holds, tell)
         self._note(AuditAction.CALLS_ERASED, by, {**asked, "calls": erased})
         exports = [job.id for job in self._jobs.with_files() if _overlap(job.order.filter, filter)]
         return Erasure(matching, erased, self._kept.scrub_journal(), exports)

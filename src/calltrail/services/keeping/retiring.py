@@ -8,7 +8,16 @@ import structlog
 
 from calltrail.domain.audit import AuditAction, AuditEntry
 from calltrail.domain.keeping import KeepingTime, Retention, Retired
-from calltrail.services.ports import AuditJournal, CallArchive, CatalogStore, FinalCalls, HoldStore, KeptCalls
+from calltrail.services.ports import (
+    AuditJournal,
+    CallArchive,
+    CatalogStore,
+    FinalCalls,
+    HoldStore,
+    KeptCalls,
+    Tell,
+    no_telling,
+)
 
 _log = structlog.get_logger()
 
@@ -53,7 +62,7 @@ class Retiring:
             total.add(retired)
         return total.by_reason(retention)
 
-    def run(self, by: str, is_over: Callable[[], bool] = lambda: False) -> Retired:
+    def run(self, by: str, is_over: Callable[[], bool] = lambda: False, tell: Tell = no_telling) -> Retired:
         """Take away what is due, and say how much, by reason; the same stands in the audit journal.
 
         It stops after the first day at whose end `is_over`. Failed midway, what was done until then is noted too.
@@ -61,7 +70,7 @@ class Retiring:
         self._final_calls.forget(self._archive.archived_through())  # else a copy of what goes would stay in the journal
         retention, total = self.retention(), _Total()
         try:
-            for retired in self._kept.retire(retention, self._now(), self._holds.live()):
+            for retired in self._kept.retire(retention, self._now(), self._holds.live(), tell=tell):
                 total.add(retired)
                 if is_over():
                     break

@@ -7,6 +7,7 @@ import polars as pl
 
 from calltrail.formats.columns import COLUMNS
 from calltrail.formats.frames import LOG_SCHEMA
+from calltrail.services.ports import StoreUnavailable
 
 SCHEMA_VERSION = 1
 """Counts up with every change. A change may only add columns, at the end and nullable; files that were written before
@@ -45,7 +46,7 @@ DELTA_TYPES: Mapping[str, str] = {
 """What Delta calls the types; its timestamps are microseconds of UTC."""
 
 
-class ArchiveTooNew(Exception):
+class ArchiveTooNew(StoreUnavailable):
     """The archive was written by a later version of Calltrail, whose columns this one does not know."""
 
 

@@ -1,14 +1,16 @@
 """The calls that leave the journal for the archive."""
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from calltrail.domain.calls import from_micros
+from calltrail.domain.calls import CallStatus, from_micros
 from calltrail.services.ports import Outgoing, Waiting
 from calltrail.stores.archive.schema import ARCHIVE_SCHEMA
+from calltrail.stores.journal.rows import Row, record
 from calltrail.stores.journal.writer import connect
 
 _FORGOTTEN_AT_A_TIME = 256
@@ -72,11 +74,26 @@ class OutgoingCalls:
         return row
 
 
-def align_journal(path: Path, through: int) -> None:
-    """See that the next commit of the journal comes after that one.
+def align_journal(path: Path, through: int, find_archived: Callable[[str], Row | None]) -> None:
+    """Bring a journal that was restored from a backup older than its archive, or copied before it, in line with it.
 
-    A journal that was restored from a backup may be older than its archive. Without this, its new commits would pass
-    for such that are archived.
+    The next commit of the journal comes after `through`, or new commits would pass for such that are archived. Calls
+    that were open in the journal's copy and are final in the archive leave the journal, or they would be closed as
+    failed and archived once more.
     """
     with closing(connect(path, busy_timeout_s=30)) as connection:
         connection.execute("UPDATE journal_position SET position = ? WHERE position < ?", (through, through))
+        open_calls = connection.execute("SELECT id FROM calls WHERE finished_in IS NULL").fetchall()
+        for (call_id,) in open_calls:
+            if row := find_archived(call_id):
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute(_SETTLE[record(row).status], (call_id,))
+                connection.execute("DELETE FROM calls WHERE id = ? AND finished_in IS NULL", (call_id,))
+                connection.execute("COMMIT")
+
+
+_SETTLE = {
+    CallStatus.COMPLETED: "UPDATE transactions SET is_spent = 1 WHERE call_id = ?",
+    CallStatus.FAILED: "DELETE FROM transactions WHERE call_id = ?",
+}
+"""What becomes of the transaction id that a call held."""

@@ -14,6 +14,7 @@ from calltrail.formats.frames import LOG_SCHEMA
 from calltrail.stores.journal.conditions import condition, shown
 
 _PAGE_ROWS = 65_536
+_BUSY_TIMEOUT_MS = 10_000
 
 
 class JournalReader:
@@ -26,6 +27,7 @@ class JournalReader:
     def view(self) -> "Iterator[JournalView]":
         """The journal as it is now, for as long as the block runs."""
         with closing(adbc.connect(self._uri)) as connection:
+            _wait_for_others(connection)
             # The first read begins the transaction that all others share.
             _frame(connection, "SELECT position FROM journal_position", {}, 1)
             yield JournalView(connection)
@@ -70,6 +72,12 @@ class JournalView:
         sql = f"SELECT {cells} FROM calls WHERE {where} ORDER BY started_at, id"  # noqa: S608 - own words only
         frame = _frame(self._connection, sql, values, most_rows)
         return frame.select(pl.col(column).cast(LOG_SCHEMA[column]) for column in columns)
+
+
+def _wait_for_others(connection: adbc.Connection) -> None:
+    """Whoever opens the journal first or closes it last has it alone for a moment."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
 
 
 def _frame(connection: adbc.Connection, sql: str, values: dict[str, Any], most_rows: int) -> pl.DataFrame:
