@@ -38,7 +38,7 @@ class Settings(BaseSettings):
         default=2, description="How long a write waits for another process before the call is refused with 503."
     )
     archive_after_s: NonNegativeFloat = Field(
-        default=300, description="How long a final call waits in the journal before it moves to the archive."
+        default=300, description="How long a final call waits in the journal; later ones move along with it."
     )
     archive_batch_bytes: PositiveInt = Field(
         default=64 * _MIB,
