@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import deltalake
@@ -20,8 +21,8 @@ _DAY = pl.col("started_at").dt.date()
 def make_archive(data: Path, batches: Iterable[pl.DataFrame], plain: Path | None = None) -> int:
     """A new data folder whose archive holds the calls, all finished; says the position of the last commit.
 
-    The batches become entries of the archive one by one, then small files are put together. `plain` gets a Parquet file
-    a day with all columns of the log in order of time, compressed by zstd at its level 1.
+    The batches become entries of the archive one by one, then small files are put together, and so is the table's log.
+    `plain` gets a Parquet file a day with all columns of the log in order of time, compressed by zstd at its level 1.
     """
     settings = Settings(data=data)
     create_data_folder(settings)
@@ -32,6 +33,7 @@ def make_archive(data: Path, batches: Iterable[pl.DataFrame], plain: Path | None
             name = f"{day['started_at'][0]:%Y-%m-%d}.parquet"
             day.write_parquet(plain / name, compression="zstd", compression_level=1)
     table.compact()
+    table.tidy_log(timedelta(days=1))
     position = table.archived_through()
     with closing(sqlite3.connect(settings.journal_path, isolation_level=None)) as connection:
         connection.execute("UPDATE journal_position SET position = ?", (position,))

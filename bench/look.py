@@ -70,8 +70,8 @@ def _one_of(chance: random.Random, names: tuple[str, ...]) -> str:
 def _some_ids(chance: random.Random, archive: ArchiveReader) -> list[str]:
     paths = archive.view().files["path"].to_list()
     few = chance.sample(paths, min(20, len(paths)))
-    ids = pl.concat([pl.read_parquet(path, columns=["id"]).sample(20, seed=chance.randrange(9)) for path in few])
-    return chance.sample(ids["id"].to_list(), ids.height)
+    ids = [pl.read_parquet(path, columns=["id"])["id"].to_list() for path in few]
+    return [call_id for of_file in ids for call_id in chance.sample(of_file, min(20, len(of_file)))]
 
 
 def _timed(ask: Callable[[], Answer]) -> tuple[Answer, float]:

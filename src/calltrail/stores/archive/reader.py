@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,12 @@ class ArchiveReader:
         since, till = window
         columns = REQUEST_COLUMNS + OUTCOME_COLUMNS
         shown = [pl.col(name).to_physical() if LOG_SCHEMA[name] == MOMENT else pl.col(name) for name in columns]
-        for stretch in self.view().stretches(CallFilter(since=since, till=till), FILE_ROWS):
-            if not stretch.is_empty:
-                found = stretch.log().filter(condition(stretch.filter), pl.col("id") == call_id).select(shown).collect()
-                if found.height:
-                    return found.row(0)
-        return None
+        paths = self.view().paths_within(CallFilter(since=since, till=till))
+        if not paths:
+            return None
+        is_it = pl.col("started_at").is_between(since, till, closed="left") & (pl.col("id") == call_id)
+        found = scan_files(paths).filter(is_it).select(shown).collect()
+        return found.row(0) if found.height else None
 
 
 def _has_grown(table: deltalake.DeltaTable) -> bool:
@@ -97,6 +97,10 @@ class ArchiveView:
     files: pl.DataFrame
     """Rows, path, first and last start time, and last commit of the journal that closed a call, of each file."""
 
+    def paths_within(self, filter: CallFilter) -> list[str]:
+        """Of the files that may have calls of the window."""
+        return self._files_within(filter)["path"].to_list()
+
     def rows_within(self, filter: CallFilter) -> int:
         """About how many calls start in the window, whatever else the filter asks."""
         files = self._files_within(filter)
@@ -121,10 +125,10 @@ class ArchiveView:
     def newest_stretches(self, filter: CallFilter) -> "Iterator[Stretch]":
         """The window of the filter, cut against the order of time: first a block, then ever more, then files."""
         files = self._files_within(filter).sort("last")
-        older, newest = files.head(-1), files.tail(1)
-        pieces = pl.concat([older.select("first", "rows"), _blocks(newest["path"])])
-        starts = pieces["first"].unique().sort(descending=True)
-        doubled = starts.gather([2**n - 1 for n in range(len(starts).bit_length())])
+        *older, newest = files.select("first", "path").iter_rows() if files.height else [(None, None)]
+        blocks = block_starts(newest[1]) if newest[1] else ()
+        starts = sorted({*(first for first, _ in older), *(start for start, _ in blocks)}, reverse=True)
+        doubled = [starts[2**n - 1] for n in range(len(starts).bit_length())]
         for window in reversed(_windows(files, filter, doubled)):
             yield _stretch(files, window)
 
@@ -146,11 +150,14 @@ def _blocks(paths: Iterable[str]) -> pl.DataFrame:
     return pl.DataFrame(starts, {"first": MOMENT, "rows": pl.Int64()}, orient="row")
 
 
-def _windows(files: pl.DataFrame, filter: CallFilter, starts: pl.Series) -> list[CallFilter]:
+def _windows(files: pl.DataFrame, filter: CallFilter, starts: Iterable[datetime]) -> list[CallFilter]:
     """The filter, with its window cut at these times and at the end of the last file."""
-    end = files.select(pl.col("last").max() + _MICROSECOND).to_series()
-    ends = pl.concat([starts, end]).drop_nulls().unique().sort()
-    cuts = [cut for cut in ends if (not filter.since or filter.since < cut) and (not filter.till or cut < filter.till)]
+    ends = {*starts, *([max(files["last"]) + _MICROSECOND] if files.height else [])}
+    cuts = [
+        cut
+        for cut in sorted(ends)
+        if (not filter.since or filter.since < cut) and (not filter.till or cut < filter.till)
+    ]
     return [
         replace(filter, since=since, till=till)
         for since, till in zip([filter.since, *cuts], [*cuts, filter.till], strict=True)
