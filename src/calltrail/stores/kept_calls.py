@@ -12,7 +12,7 @@ from calltrail.domain.calls import from_micros, to_micros
 from calltrail.domain.filters import CallFilter
 from calltrail.domain.keeping import DueMethods, Hold, Matching, Retention, Retired
 from calltrail.services.ports import Tell, no_telling
-from calltrail.stores.archive.reader import condition
+from calltrail.stores.archive.reader import condition, overlaps
 from calltrail.stores.archive.schema import DAY
 from calltrail.stores.archive.table import ArchiveTable
 from calltrail.stores.journal import conditions, statements
@@ -53,7 +53,7 @@ class KeptCallsOfLog:
 
     def erase(self, filter: CallFilter, holds: Sequence[Hold], tell: Tell = no_telling) -> int:
         goes = _is(condition(filter)) & ~_is_held(holds)
-        files = self._table.files().filter(_overlaps(filter))
+        files = self._table.files().filter(*overlaps(filter))
         erased = seen = 0
         for (_,), of_day in files.group_by(DAY, maintain_order=True):
             tell(seen, files.height)
@@ -98,7 +98,7 @@ class KeptCallsOfLog:
         return scrub(self._journal, busy_timeout_s=self._busy_timeout_s, patience_s=self._patience_s)
 
     def _archived(self, filter: CallFilter, holds: Sequence[Hold]) -> pl.DataFrame:
-        files = self._table.files().filter(_overlaps(filter))
+        files = self._table.files().filter(*overlaps(filter))
         if files.is_empty():
             return pl.DataFrame(schema={"held": pl.Boolean(), **_SUMS})
         return (
@@ -158,13 +158,6 @@ def _sum(archived: pl.DataFrame, recent: pl.DataFrame, processing: Sequence[str]
         held=int(both.filter(pl.col("held"))["calls"].sum()),
         processing=tuple(processing),
     )
-
-
-def _overlaps(filter: CallFilter) -> pl.Expr:
-    """What is true of files that may have calls of the window."""
-    since = pl.lit(value=True) if filter.since is None else pl.col("last") >= filter.since
-    till = pl.lit(value=True) if filter.till is None else pl.col("first") < filter.till
-    return since & till
 
 
 def _is(condition: pl.Expr) -> pl.Expr:

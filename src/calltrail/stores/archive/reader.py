@@ -133,10 +133,10 @@ class ArchiveView:
             yield _stretch(files, window)
 
     def _files_within(self, filter: CallFilter) -> pl.DataFrame:
-        return self.files.filter(*_overlaps(filter))
+        return self.files.filter(*overlaps(filter))
 
 
-def _overlaps(filter: CallFilter) -> Iterator[pl.Expr]:
+def overlaps(filter: CallFilter) -> Iterator[pl.Expr]:
     """What is true of files that may have calls of the window."""
     yield pl.lit(value=True)
     if filter.since:
@@ -165,7 +165,7 @@ def _windows(files: pl.DataFrame, filter: CallFilter, starts: Iterable[datetime]
 
 
 def _stretch(files: pl.DataFrame, filter: CallFilter) -> "Stretch":
-    holding = files.filter(*_overlaps(filter))
+    holding = files.filter(*overlaps(filter))
     return Stretch(filter, tuple(holding["path"]), max(holding["last_finish"], default=0))
 
 
