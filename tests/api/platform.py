@@ -10,14 +10,41 @@ from urllib.parse import urlencode
 
 from starlette.types import Message
 
-from calltrail.bootstrap.receiver import Stores, http_application
+from calltrail.bootstrap.receiver import http_application
+from calltrail.bootstrap.stores import Staffing, Stores
+from calltrail.console.system import LivingProcess, SystemState
 from calltrail.domain.catalog import ApiMethod, Catalog, ExportStep, IntegrationEndpoint, KeyKind, Step
 from calltrail.domain.exports import ExportOptions
 from calltrail.services.access.rights import hash_key, new_key
+from calltrail.services.catalog.desk import CatalogDesk
 from calltrail.settings import Settings
+from calltrail.stores.memory import MemoryHoldStore
 from calltrail.stores.memory_log import MemoryCallLog
 from tests.api.site import ENDPOINT, SECRET, Site
 from tests.asgi import Response, request
+
+STATE = SystemState(
+    version="0.1.0",
+    trouble=None,
+    journal_bytes=4096,
+    processing_calls=1,
+    waiting_calls=2,
+    oldest_waiting=None,
+    archive_version=3,
+    archived_calls=4000,
+    archived_bytes=1_000_000,
+    files=5,
+    small_files=0,
+    unused_files=0,
+    first_day=None,
+    last_day=None,
+    disk_bytes=10**12,
+    disk_free_bytes=10**11,
+    processes=[LivingProcess(kind, 1, datetime(2026, 11, 3, tzinfo=UTC)) for kind in ("archiver", "export worker")],
+    settings=[{"variable": "CALLTRAIL_KEEP_DAYS", "value": "None", "source": "default", "meaning": "Age."}],
+    libraries={"Python": "3.11"},
+)
+"""What a system that is well looks like from outside."""
 
 STRANGER = "demo.Stranger"
 """An endpoint without permissions."""
@@ -33,8 +60,21 @@ class Platform:
         self._add_endpoint(STRANGER)
         self.key = self._new_key(ENDPOINT)
         self.strangers_key = self._new_key(STRANGER)
-        stores = Stores(self.log, self.site.catalog, self.site.audit, self.site.jobs, self.site.files)
-        self.app = http_application(Settings.model_validate(settings), stores, self.site.access, SECRET)
+        site = self.site
+        stores = Stores(
+            log=self.log,
+            pages=lambda: self.log,
+            catalog=site.catalog,
+            audit=site.audit,
+            jobs=site.jobs,
+            files=site.files,
+            staff=site.staff,
+            holds=MemoryHoldStore(),
+            state=lambda: STATE,
+        )
+        desk = CatalogDesk(catalog=site.catalog, access=site.access, audit=site.audit, now=site.clock)
+        staffing = Staffing(site.access, site.people, site.passes, desk)
+        self.app = http_application(Settings.model_validate(settings), stores, staffing, SECRET)
 
     def _add_endpoint(self, external_id: str) -> None:
         catalog = self.site.catalog.current()

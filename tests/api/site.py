@@ -18,14 +18,16 @@ from calltrail.domain.catalog import Catalog, IntegrationEndpoint, KeyKind
 from calltrail.domain.exports import ExportFile, ExportOptions, ExportOrder, ExportStatus, Snapshot
 from calltrail.domain.filters import CallFilter
 from calltrail.services.access.links import LinkSigner, link_url
+from calltrail.services.access.passes import Passes
+from calltrail.services.access.people import People
 from calltrail.services.access.rights import Access, endpoint_key_principal, hash_key, new_key
 from calltrail.stores.memory import (
     MemoryAuditJournal,
     MemoryCatalogStore,
     MemoryExportFiles,
     MemoryExportJobs,
-    MemoryStaffStore,
 )
+from calltrail.stores.memory_people import MemoryStaffStore, MemoryStaffTokens
 from tests.asgi import Response, request
 from tests.samples import NOON
 
@@ -34,6 +36,8 @@ PASSWORD = "correct horse battery"
 OWNER = "olga@example.com"
 CLERK = "carl@example.com"
 """May sign in, and nothing else."""
+
+OPERATOR = Principal(PrincipalKind.OPERATOR, "root")
 
 ENDPOINT = "demo.Website"
 LINKS_LIVE_FOR = timedelta(hours=1)
@@ -44,6 +48,7 @@ class Site:
     def __init__(self, *, allow_bare_links: bool = True) -> None:
         self.now = NOON
         self.staff = MemoryStaffStore()
+        self.tokens = MemoryStaffTokens()
         self.catalog = MemoryCatalogStore()
         self.audit = MemoryAuditJournal()
         self.jobs = MemoryExportJobs()
@@ -56,26 +61,27 @@ class Site:
             now=self.clock,
             passwords=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1),
         )
-        operator = Principal(PrincipalKind.OPERATOR, "root")
-        self.access.add_staff(OWNER, PASSWORD, [OWNERS], operator)
-        self.access.add_staff(CLERK, PASSWORD, [], operator)
+        self.passes = Passes(tokens=self.tokens, staff=self.staff, audit=self.audit, now=self.clock)
+        self.people = People(staff=self.staff, tokens=self.tokens, access=self.access, audit=self.audit, now=self.clock)
+        self.sessions = Sessions(self.passes, SECRET)
+        self.access.add_staff(OWNER, PASSWORD, [OWNERS], OPERATOR)
+        self.access.add_staff(CLERK, PASSWORD, [], OPERATOR)
         self.permit(ENDPOINT, Permission.INTEGRATION_LOGS_EXPORT)
         self.key = endpoint_key_principal(self.catalog.add_key(ENDPOINT, KeyKind.MAIN, hash_key(new_key()), self.now))
         self.app = self._app(allow_bare_links=allow_bare_links)
 
     def _app(self, *, allow_bare_links: bool) -> Starlette:
-        sessions = Sessions(SECRET, self.clock)
         downloads = Downloads(
             access=self.access,
             links=self.links,
-            sessions=sessions,
+            sessions=self.sessions,
             jobs=self.jobs,
             files=self.files,
             audit=self.audit,
             now=self.clock,
             allow_bare_links=allow_bare_links,
         )
-        sign_in = SignIn(self.access, sessions)
+        sign_in = SignIn(self.access, self.sessions)
         routes = [
             Route(DOWNLOAD_PATH, downloads.download),
             Route("/sign-in", sign_in.show, methods=["GET"]),

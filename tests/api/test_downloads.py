@@ -6,10 +6,10 @@ from io import BytesIO
 
 import pytest
 
-from calltrail.domain.access import Permission, Principal, PrincipalKind
+from calltrail.domain.access import OWNERS, Permission, Principal, PrincipalKind
 from calltrail.domain.audit import AuditAction
 from calltrail.services.ports import StoredFile
-from tests.api.site import CLERK, FILES_LIVE_FOR, LINKS_LIVE_FOR, OWNER, Site
+from tests.api.site import CLERK, FILES_LIVE_FOR, LINKS_LIVE_FOR, OPERATOR, OWNER, PASSWORD, Site
 
 DOWNLOADED, REFUSED = AuditAction.EXPORT_DOWNLOADED, AuditAction.EXPORT_REFUSED
 PART = "calltrail-1-part-00001.csv"
@@ -121,8 +121,30 @@ async def test_a_person_without_the_permission_is_refused_by_name(site: Site) ->
 async def test_a_person_who_lost_the_permission_loses_it_within_a_session(site: Site) -> None:
     link = site.link(site.export({PART: DATA}), PART, minted_for=KEYLESS)
     cookie = await site.cookie(OWNER)
+    site.access.add_staff("otto@example.com", PASSWORD, [OWNERS], OPERATOR)  # an Owner must stay
     site.staff.assign(OWNER, [])
     await refused(site, link, 403, OWNER, cookie=cookie)
+
+
+async def test_a_disabled_person_opens_nothing_neither_by_their_session_nor_by_their_links(site: Site) -> None:
+    job_id = site.export({PART: DATA})
+    site.access.add_staff("otto@example.com", PASSWORD, [OWNERS], OPERATOR)
+    cookie = await site.cookie("otto@example.com")
+    link = site.link(job_id, PART, minted_for=Principal(PrincipalKind.STAFF, "otto@example.com"))
+    assert (await site.head(link)).status == (await site.head(link, cookie=cookie)).status == 200
+    site.people.disable("otto@example.com", OPERATOR)
+    await refused(site, link, 401, "Sign in")
+    await refused(site, link, 401, "Sign in", cookie=cookie)
+
+
+async def test_a_program_with_an_api_token_downloads_as_its_person(site: Site) -> None:
+    link = site.link(site.export({PART: DATA}), PART, minted_for=KEYLESS)
+    token, secret = site.passes.create_token(OWNER, "nightly download", 7, OPERATOR)
+    headers = {"authorization": f"Bearer {secret}"}
+    assert (await site.get(link, **headers)).body == DATA
+    assert site.audited(DOWNLOADED).principal == f"staff:{OWNER}"
+    site.passes.revoke_token(OWNER, token.id, OPERATOR)
+    assert (await site.get(link, **headers)).status == 401
 
 
 async def test_a_person_without_the_permission_gets_what_anybody_would_by_a_bare_link(site: Site, link: str) -> None:
@@ -145,6 +167,7 @@ async def test_links_of_a_key_die_with_it(site: Site, link: str) -> None:
 async def test_links_of_a_person_die_with_their_permission(site: Site) -> None:
     link = site.link(site.export({PART: DATA}), PART, minted_for=Principal(PrincipalKind.STAFF, OWNER))
     assert (await site.head(link)).status == 200
+    site.access.add_staff("otto@example.com", PASSWORD, [OWNERS], OPERATOR)  # an Owner must stay
     site.staff.assign(OWNER, [])
     await refused(site, link, 401, "Sign in")
 

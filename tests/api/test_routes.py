@@ -31,10 +31,12 @@ VISITORS = (
 )
 
 
-def test_the_application_has_the_addresses_of_the_table_and_no_others() -> None:
+def test_the_application_has_the_addresses_of_the_table_first() -> None:
+    """Those of the console, which tests/console/test_door.py walks, come after."""
     app = Platform().app
     assert isinstance(app, Starlette)
-    assert sorted(route.path for route in app.routes) == sorted(address.path for address in TABLE)  # type: ignore[attr-defined]
+    paths = [route.path for route in app.routes]  # type: ignore[attr-defined]
+    assert paths[: len(TABLE)] == [address.path for address in TABLE]
 
 
 @dataclass
@@ -115,7 +117,7 @@ async def test_a_permission_that_is_taken_back_closes_the_links_that_were_handed
         platform.site.permit(ENDPOINT, Permission.INTEGRATION_LOGS_EXPORT)
 
 
-@pytest.mark.parametrize("path", ["/", "/v3/operations/other", "/exports/x", "/sign-in/", "/healthz/"])
+@pytest.mark.parametrize("path", ["/v3/operations/other", "/v3", "/exports/x/y/z", "/sign-in/", "/healthz/"])
 async def test_what_is_not_in_the_table_is_not_found(path: str) -> None:
     async with running(Platform()) as platform:
         response = await request(platform.app, "GET", path)

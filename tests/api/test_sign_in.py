@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calltrail.api.sign_in import local_path
-from tests.api.site import CLERK, OWNER, PASSWORD, Site
+from calltrail.domain.audit import AuditAction
+from tests.api.site import CLERK, OPERATOR, OWNER, PASSWORD, Site
 from tests.asgi import HOST, Response, request
 
 
@@ -110,7 +111,7 @@ async def test_somebody_who_keeps_failing_is_told_when_to_try_again(site: Site) 
 async def test_signing_in_never_leads_to_another_site(site: Site, next_path: str) -> None:
     response = await sign_in(site, next_path=next_path)
     assert response.status == 303
-    assert response.headers["location"] == "/sign-in"
+    assert response.headers["location"] == "/"
 
 
 @given(st.text(alphabet="/\\:.?#@%\t\r\n \x00aé\u2028", max_size=12))
@@ -151,6 +152,27 @@ async def test_signing_out_takes_the_session_away(site: Site) -> None:
     assert response.headers["location"] == "/sign-in"
     assert response.headers["set-cookie"].startswith('calltrail_session=""; expires=')
     assert "Max-Age=0" in response.headers["set-cookie"]
+
+
+async def test_a_session_that_was_signed_out_is_over_also_for_whoever_copied_the_cookie(site: Site) -> None:
+    copied, other = await site.cookie(OWNER), await site.cookie(OWNER)
+    await site.request("POST", "/sign-out", headers={"cookie": copied})
+    assert OWNER not in (await site.get("/sign-in", cookie=copied)).text
+    assert OWNER in (await site.get("/sign-in", cookie=other)).text
+    assert site.audited(AuditAction.SIGNED_OUT).principal == f"staff:{OWNER}"
+
+
+async def test_signing_out_without_a_session_leads_to_the_page_too(site: Site) -> None:
+    response = await site.request("POST", "/sign-out")
+    assert (response.status, response.headers["location"]) == (303, "/sign-in")
+    assert not site.audit.entries(AuditAction.SIGNED_OUT)
+
+
+async def test_a_disabled_person_is_signed_out_everywhere_at_once(site: Site) -> None:
+    cookie = await site.cookie(CLERK)
+    site.people.disable(CLERK, OPERATOR)
+    assert CLERK not in (await site.get("/sign-in", cookie=cookie)).text
+    assert (await sign_in(site, CLERK)).status == 401
 
 
 async def test_a_session_ends_after_twelve_hours(site: Site) -> None:

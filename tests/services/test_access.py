@@ -1,60 +1,16 @@
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from argon2 import PasswordHasher
 
 from calltrail.domain.access import OWNERS, Permission, Principal, PrincipalKind
 from calltrail.domain.audit import AuditAction
-from calltrail.domain.catalog import Catalog, IntegrationEndpoint, KeyKind
-from calltrail.services.access.rights import (
-    Access,
-    TooManySignIns,
-    endpoint_key_principal,
-    generate_password,
-    hash_key,
-    new_key,
-)
+from calltrail.domain.catalog import KeyKind
+from calltrail.services.access.rights import TooManySignIns, generate_password, new_key
 from calltrail.services.access.throttle import Throttle
-from calltrail.stores.memory import MemoryAuditJournal, MemoryCatalogStore, MemoryStaffStore
 from tests.samples import NOON
+from tests.services.office import OPERATOR, OWNER, PASSWORD, Office
 
 EXPORT = Permission.INTEGRATION_LOGS_EXPORT
-OPERATOR = Principal(PrincipalKind.OPERATOR, "root")
-OWNER = Principal(PrincipalKind.STAFF, "olga@example.com")
-PASSWORD = "correct horse battery"
-
-
-@dataclass
-class Office:
-    """Access over memory stores, with a clock that stands still until it is set."""
-
-    staff: MemoryStaffStore = field(default_factory=MemoryStaffStore)
-    catalog: MemoryCatalogStore = field(default_factory=MemoryCatalogStore)
-    audit: MemoryAuditJournal = field(default_factory=MemoryAuditJournal)
-    now: datetime = NOON
-
-    def __post_init__(self) -> None:
-        self.access = Access(
-            staff=self.staff,
-            catalog=self.catalog,
-            audit=self.audit,
-            now=lambda: self.now,
-            passwords=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1),
-        )
-        self.access.add_staff("Olga@example.com", PASSWORD, [OWNERS], OPERATOR)
-
-    def endpoint(self, external_id: str, *permissions: Permission) -> None:
-        endpoints = {**self.catalog.current().endpoints}
-        endpoints[external_id] = IntegrationEndpoint(external_id, "Web shop", frozenset(permissions))
-        self.catalog.save(Catalog(endpoints))
-
-    def key(self, external_id: str, kind: KeyKind = KeyKind.MAIN) -> tuple[str, Principal]:
-        key = new_key()
-        return key, endpoint_key_principal(self.catalog.add_key(external_id, kind, hash_key(key), NOON))
-
-    def actions(self) -> list[tuple[AuditAction, str, str]]:
-        return [(entry.action, entry.principal, entry.subject) for entry in self.audit.entries()]
 
 
 @pytest.fixture
@@ -67,6 +23,7 @@ def test_owners_hold_the_export_permission(office: Office) -> None:
 
 
 def test_staff_hold_what_their_roles_permit_at_this_moment(office: Office) -> None:
+    office.access.add_staff("otto@example.com", PASSWORD, [OWNERS], OPERATOR)
     office.staff.grant("Support", EXPORT)
     office.staff.assign(OWNER.id, ["Support"])
     assert office.access.holds(OWNER, EXPORT)
@@ -190,6 +147,43 @@ def test_staff_that_cannot_be_added_leave_no_trace(office: Office, email: str, p
         office.access.add_staff(email, password, roles, OPERATOR)
     assert len(office.audit.entries()) == 1
     assert office.staff.find("new@example.com") is None
+
+
+def test_a_disabled_person_cannot_sign_in_with_the_right_password(office: Office) -> None:
+    office.access.add_staff("otto@example.com", PASSWORD, [], OPERATOR)
+    office.staff.disable("otto@example.com")
+    assert office.access.sign_in("otto@example.com", PASSWORD) is None
+    assert office.audit.entries()[-1].details == {"reason": "disabled"}
+    office.staff.enable("otto@example.com")
+    assert office.access.sign_in("otto@example.com", PASSWORD)
+
+
+def test_an_invited_person_signs_in_with_no_password_at_all(office: Office) -> None:
+    office.staff.add("ines@example.com", None, [])
+    for password in ("", PASSWORD):
+        assert office.access.sign_in("ines@example.com", password) is None
+        assert office.audit.entries()[-1].details == {"reason": "no password yet"}
+
+
+def test_somebody_who_cannot_sign_in_holds_nothing_whatever_their_roles(office: Office) -> None:
+    office.staff.add("ines@example.com", None, [OWNERS])
+    assert not office.access.holds(Principal(PrincipalKind.STAFF, "ines@example.com"), EXPORT)
+
+
+def test_an_endpoint_holds_nothing_that_is_for_people_whatever_its_record_says(office: Office) -> None:
+    office.endpoint("demo.Website", *Permission)
+    _, principal = office.key("demo.Website")
+    assert [permission for permission in Permission if office.access.holds(principal, permission)] == [EXPORT]
+
+
+def test_permissions_have_names_for_people() -> None:
+    assert [permission.title for permission in Permission] == [
+        "Integration Logs Export",
+        "Calls View",
+        "Catalog Edit",
+        "Staff Edit",
+        "Audit View",
+    ]
 
 
 def test_a_throttle_forgets_those_who_tried_longest_ago() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from calltrail.services.ports import AuditJournal, CatalogStore, ExportFiles, ExportJobs, HoldStore, StaffStore
+from calltrail.services.access.ports import StaffStore, StaffTokens
+from calltrail.services.ports import AuditJournal, CatalogStore, ExportFiles, ExportJobs, HoldStore
 from calltrail.stores.files import LocalExportFiles
 from calltrail.stores.memory import (
     MemoryAuditJournal,
@@ -15,8 +16,8 @@ from calltrail.stores.memory import (
     MemoryExportFiles,
     MemoryExportJobs,
     MemoryHoldStore,
-    MemoryStaffStore,
 )
+from calltrail.stores.memory_people import MemoryStaffStore, MemoryStaffTokens
 from calltrail.stores.migrations import upgrade
 from calltrail.stores.registry.audit import RegistryAuditJournal
 from calltrail.stores.registry.catalog import RegistryCatalogStore
@@ -24,6 +25,7 @@ from calltrail.stores.registry.database import Registry
 from calltrail.stores.registry.holds import RegistryHoldStore
 from calltrail.stores.registry.jobs import RegistryExportJobs
 from calltrail.stores.registry.staff import RegistryStaffStore
+from calltrail.stores.registry.staff_tokens import RegistryStaffTokens
 
 over_both = pytest.fixture(params=["memory", "registry"])
 
@@ -72,6 +74,11 @@ def catalog_store(request: pytest.FixtureRequest) -> CatalogStore:
 @over_both
 def staff_store(request: pytest.FixtureRequest) -> StaffStore:
     return RegistryStaffStore(the_registry(request)) if is_real(request) else MemoryStaffStore()
+
+
+@over_both
+def staff_tokens(request: pytest.FixtureRequest) -> StaffTokens:
+    return RegistryStaffTokens(the_registry(request)) if is_real(request) else MemoryStaffTokens()
 
 
 @over_both

@@ -82,6 +82,36 @@ def test_keys_are_listed_oldest_first_and_only_of_their_endpoint(catalog_store: 
     assert len({main.id, test.id, foreign.id}) == 3
 
 
+def test_a_key_keeps_its_label(catalog_store: CatalogStore) -> None:
+    catalog_store.save(EVERY_STEP)
+    labelled = catalog_store.add_key("demo.Website", KeyKind.MAIN, b"key", NOON, "the “Süd” shop")
+    plain = catalog_store.add_key("demo.Website", KeyKind.MAIN, b"key", NOON)
+    assert (labelled.label, plain.label) == ("the “Süd” shop", "")
+    assert catalog_store.keys("demo.Website") == catalog_store.live_keys("demo.Website") == (labelled, plain)
+
+
+def test_the_last_use_of_keys_is_kept_and_never_goes_back(catalog_store: CatalogStore) -> None:
+    catalog_store.save(EVERY_STEP)
+    used, unused, revoked = (catalog_store.add_key("demo.Website", KeyKind.MAIN, b"key", NOON) for _ in range(3))
+    catalog_store.revoke_key(revoked.id, NOON)
+    catalog_store.note_key_uses({})
+    catalog_store.note_key_uses({used.id: LATER, revoked.id: NOON, 99: NOON})
+    catalog_store.note_key_uses({used.id: NOON})
+    assert [key.last_used_at for key in catalog_store.keys("demo.Website")] == [LATER, None, NOON]
+    catalog_store.note_key_uses({used.id: LATER + timedelta(seconds=1)})
+    assert catalog_store.keys("demo.Website")[0].last_used_at == LATER + timedelta(seconds=1)
+    assert unused.last_used_at is None
+
+
+def test_uses_of_keys_do_not_make_the_catalog_anew(registry: Registry, other_store: CatalogStore) -> None:
+    store = RegistryCatalogStore(registry)
+    store.save(EVERY_STEP)
+    key = store.add_key("demo.Website", KeyKind.MAIN, b"key", NOON)
+    known = other_store.current()
+    store.note_key_uses({key.id: NOON})
+    assert other_store.current() is known
+
+
 def test_an_unknown_endpoint_has_no_keys_and_gets_none(catalog_store: CatalogStore) -> None:
     catalog_store.save(WITHOUT_TILL)
     assert catalog_store.keys("demo.Till") == catalog_store.live_keys("demo.Till") == ()

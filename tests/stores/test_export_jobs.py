@@ -94,6 +94,23 @@ def test_ids_count_from_one(export_jobs: ExportJobs) -> None:
     assert [start(export_jobs, order(number)).id for number in range(3)] == [1, 2, 3]
 
 
+def test_the_newest_jobs_come_first_with_their_files_page_by_page(export_jobs: ExportJobs) -> None:
+    assert export_jobs.newest(10) == ()
+    for number in range(4):
+        start(export_jobs, order(number))
+    for _ in range(2):
+        assert (job := claim(export_jobs))
+        assert export_jobs.add_file(job.id, "worker", SECOND)
+        assert export_jobs.add_file(job.id, "worker", FIRST)
+    page = export_jobs.newest(3)
+    assert [job.id for job in page] == [4, 3, 2]
+    assert page == tuple(get(export_jobs, job) for job in page)
+    start(export_jobs, order(4))
+    assert export_jobs.newest(3, before=2) == (get(export_jobs, replace(page[0], id=1)),)
+    assert export_jobs.newest(3, before=1) == ()
+    assert export_jobs.newest(1)[0].id == 5
+
+
 def test_a_job_that_never_was_is_not_found(export_jobs: ExportJobs) -> None:
     assert export_jobs.get(1) is None
     assert not export_jobs.cancel(1, "no more wanted", NOON)
@@ -386,6 +403,11 @@ class SameStory(RuleBasedStateMachine):
         self.same(lambda jobs: jobs.expired(self._now))
         over = [job.id for job in self._reference.expired(self._now)]
         self.same(lambda jobs: [jobs.mark_expired(job_id) for job_id in over])
+
+    @rule(count=NUMBERS, before=NUMBERS | st.none())
+    def look_through(self, count: int, before: int | None) -> None:
+        self.same(lambda jobs: jobs.newest(count, before))
+        self.same(lambda jobs: jobs.with_files())
 
     @invariant()
     def jobs_are_the_same(self) -> None:

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from calltrail.api.errors import error_response
+from calltrail.api.origins import is_same_origin
 from calltrail.api.pages import sign_in_page, signed_in_page
 from calltrail.api.sessions import Sessions
 from calltrail.services.access.rights import Access, TooManySignIns
@@ -33,14 +34,14 @@ class SignIn:
     async def show(self, request: Request) -> Response:
         """The form; whoever has signed in sees as whom, unless they are on their way somewhere."""
         next_path = request.query_params.get("next")
-        visitor = self._sessions.visitor(request)
+        visitor = await anyio.to_thread.run_sync(self._sessions.visitor, request)
         if visitor and next_path is None:
             return signed_in_page(visitor.id)
         return sign_in_page(200, "For members of staff.", next_path=local_path(next_path))
 
     async def submit(self, request: Request) -> Response:
         """Check the password; the right one leads on to `next` with a session."""
-        if not _is_same_origin(request):
+        if not is_same_origin(request):
             return error_response(request, 403, "A form of another site can't sign anybody in.")
         form = await _read_form(request)
         if form is None:
@@ -57,32 +58,23 @@ class SignIn:
             message = "The address or the password is wrong."
             return sign_in_page(401, message, next_path=next_path, email=email, headers=SIGN_IN_CHALLENGE)
         response = RedirectResponse(next_path, 303, {"Cache-Control": "no-store"})
-        self._sessions.begin(request, response, person.email)
+        await anyio.to_thread.run_sync(self._sessions.begin, request, response, person.email)
         return response
 
     async def sign_out(self, request: Request) -> Response:
-        if not _is_same_origin(request):
+        if not is_same_origin(request):
             return error_response(request, 403, "A form of another site can't sign anybody out.")
         response = RedirectResponse(SIGN_IN_PATH, 303, {"Cache-Control": "no-store"})
-        self._sessions.end(request, response)
+        await anyio.to_thread.run_sync(self._sessions.end, request, response)
         return response
 
 
 def local_path(path: str | None) -> str:
-    """`path` when it can only lead to this server; the sign-in page otherwise.
+    """`path` when it can only lead to this server; `/` otherwise.
 
     Browsers read a backslash as a slash and drop control characters, so that neither may stand in it.
     """
-    return path if path and re.fullmatch(r"/(?!/)[^\\\x00-\x20\x7f]*", path) else SIGN_IN_PATH
-
-
-def _is_same_origin(request: Request) -> bool:
-    """Whether no other site made the browser send this. A client that is no browser tells neither header."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site in ("same-origin", "none")
-    origin = request.headers.get("origin")
-    return origin is None or origin.partition("://")[2] == request.headers.get("host")
+    return path if path and re.fullmatch(r"/(?!/)[^\\\x00-\x20\x7f]*", path) else "/"
 
 
 async def _read_form(request: Request) -> dict[str, str] | None:

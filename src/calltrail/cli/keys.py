@@ -4,6 +4,7 @@ import json
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from calltrail.bootstrap.registry import open_registry
@@ -20,12 +21,13 @@ Endpoint = Annotated[str, typer.Argument(help="External id of the integration en
 def create(
     endpoint: Endpoint,
     kind: Annotated[KeyKind, typer.Option(help="For production, or for tests.")] = KeyKind.MAIN,
+    label: Annotated[str, typer.Option(help="What the key is for; people see it beside the key.")] = "",
     data: DataFolder = DEFAULT_DATA,
     as_json: Json = False,
 ) -> None:
     """Create a key and show it, once: only its hash is kept. Two of a kind may live at a time, for rotation."""
     with told_plainly(), open_registry(settings_for(data)) as registry:
-        key, secret = registry.desk.create_key(endpoint, kind, operator())
+        key, secret = registry.desk.create_key(endpoint, kind, operator(), label)
     if as_json:
         out.print_json(json.dumps({**_described(key), "key": secret}))
     else:
@@ -43,11 +45,10 @@ def list_keys(endpoint: Endpoint, data: DataFolder = DEFAULT_DATA, as_json: Json
     if as_json:
         out.print_json(json.dumps([_described(key) for key in keys]))
         return
-    table = Table("id", "kind", "created (UTC)", "revoked (UTC)")
+    table = Table("id", "kind", "label", "created (UTC)", "last used (UTC)", "revoked (UTC)")
     for key in keys:
-        table.add_row(
-            str(key.id), key.kind, f"{key.created_at:%F %T}", f"{key.revoked_at:%F %T}" if key.revoked_at else ""
-        )
+        moments = (key.created_at, key.last_used_at, key.revoked_at)
+        table.add_row(str(key.id), key.kind, escape(key.label), *(f"{at:%F %T}" if at else "" for at in moments))
     out.print(table)
 
 
@@ -72,6 +73,8 @@ def _described(key: EndpointKey) -> dict[str, object]:
         "id": key.id,
         "endpoint": key.endpoint_external_id,
         "kind": key.kind,
+        "label": key.label,
         "created_at": key.created_at.isoformat(),
+        "last_used_at": key.last_used_at.isoformat() if key.last_used_at else None,
         "revoked_at": key.revoked_at.isoformat() if key.revoked_at else None,
     }

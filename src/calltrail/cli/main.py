@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from calltrail import __version__
-from calltrail.cli import archive, catalog, keys, serve
+from calltrail.cli import archive, catalog, keys, roles, serve, staff
 from calltrail.cli.options import out
 
 app = typer.Typer(
@@ -18,6 +18,8 @@ app = typer.Typer(
 app.command()(catalog.init)
 app.command()(catalog.apply)
 app.add_typer(keys.app, name="keys")
+app.add_typer(staff.app, name="staff")
+app.add_typer(roles.app, name="roles")
 app.add_typer(archive.app, name="archive")
 app.command()(serve.serve)
 app.command()(serve.worker)

@@ -1,14 +1,17 @@
-"""The reference of the ports beside the log: simple, in memory, for one process and any number of threads."""
+"""The reference of the ports beside the log: simple, in memory, for one process and any number of threads.
 
-from collections.abc import Sequence
+People are in `memory_people.py`.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from threading import Lock
 from typing import Any
 
-from calltrail.domain.access import OWNERS, Permission, Principal, StaffMember
-from calltrail.domain.audit import AuditAction, AuditEntry
+from calltrail.domain.access import Principal
+from calltrail.domain.audit import AuditAction, AuditEntry, AuditFilter, NumberedEntry
 from calltrail.domain.catalog import Catalog, EndpointKey, KeyKind
 from calltrail.domain.exports import (
     LIVE_STATUSES,
@@ -43,11 +46,13 @@ class MemoryCatalogStore:
                 if key.endpoint_external_id not in catalog.endpoints:
                     self._revoke(key, now)
 
-    def add_key(self, endpoint_external_id: str, kind: KeyKind, sha256: bytes, now: datetime) -> EndpointKey:
+    def add_key(
+        self, endpoint_external_id: str, kind: KeyKind, sha256: bytes, now: datetime, label: str = ""
+    ) -> EndpointKey:
         with self._lock:
             if endpoint_external_id not in self._catalog.endpoints:
                 raise LookupError(f"There is no endpoint {endpoint_external_id!r}.")
-            key = EndpointKey(len(self._keys) + 1, endpoint_external_id, kind, sha256, now)
+            key = EndpointKey(len(self._keys) + 1, endpoint_external_id, kind, sha256, now, label=label)
             self._keys.append(key)
             return key
 
@@ -63,64 +68,19 @@ class MemoryCatalogStore:
             known = next((key for key in self._keys if key.id == key_id), None)
             return None if known is None else self._revoke(known, now)
 
+    def note_key_uses(self, uses: Mapping[int, datetime]) -> None:
+        with self._lock:
+            self._keys = [_used(key, uses.get(key.id)) for key in self._keys]
+
     def _revoke(self, key: EndpointKey, now: datetime) -> EndpointKey:
         revoked = replace(key, revoked_at=key.revoked_at or now)
         self._keys[key.id - 1] = revoked
         return revoked
 
 
-@dataclass(frozen=True, slots=True)
-class _Person:
-    password_hash: str
-    roles: frozenset[str]
-
-
-class MemoryStaffStore:
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._people: dict[str, _Person] = {}
-        self._granted: dict[str, set[Permission]] = {OWNERS: set()}
-
-    def add(self, email: str, password_hash: str, roles: Sequence[str]) -> None:
-        address = email.casefold()
-        with self._lock:
-            if address in self._people:
-                raise ValueError(f"There is a person of the address {address} already.")
-            if unknown := self._unknown(roles):
-                raise ValueError(f"There are no such roles: {', '.join(unknown)}.")
-            self._people[address] = _Person(password_hash, frozenset(roles))
-
-    def find(self, email: str) -> StaffMember | None:
-        address = email.casefold()
-        with self._lock:
-            person = self._people.get(address)
-            return None if person is None else StaffMember(address, person.roles, self._permissions(person.roles))
-
-    def password_hash(self, email: str) -> str | None:
-        with self._lock:
-            person = self._people.get(email.casefold())
-            return None if person is None else person.password_hash
-
-    def grant(self, role: str, permission: Permission) -> None:
-        with self._lock:
-            self._granted.setdefault(role, set()).add(permission)
-
-    def assign(self, email: str, roles: Sequence[str]) -> None:
-        address = email.casefold()
-        with self._lock:
-            if address not in self._people:
-                raise LookupError(f"There is no person of the address {address}.")
-            if unknown := self._unknown(roles):
-                raise LookupError(f"There are no such roles: {', '.join(unknown)}.")
-            self._people[address] = replace(self._people[address], roles=frozenset(roles))
-
-    def _unknown(self, roles: Sequence[str]) -> list[str]:
-        return [role for role in roles if role not in self._granted]
-
-    def _permissions(self, roles: frozenset[str]) -> frozenset[Permission]:
-        if OWNERS in roles:
-            return frozenset(Permission)
-        return frozenset().union(*(self._granted[role] for role in roles))
+def _used(key: EndpointKey, at: datetime | None) -> EndpointKey:
+    is_news = at is not None and (key.last_used_at is None or key.last_used_at < at)
+    return replace(key, last_used_at=at) if is_news else key
 
 
 class MemoryAuditJournal:
@@ -134,6 +94,11 @@ class MemoryAuditJournal:
 
     def entries(self, action: AuditAction | None = None) -> tuple[AuditEntry, ...]:
         return tuple(entry for entry in self._entries if action in (None, entry.action))
+
+    def newest(self, filter: AuditFilter, count: int, before: int | None = None) -> tuple[NumberedEntry, ...]:
+        numbered = (NumberedEntry(number, entry) for number, entry in enumerate(self._entries, start=1))
+        matching = [each for each in numbered if (before is None or each.id < before) and filter.matches(each.entry)]
+        return tuple(matching[::-1][:count])
 
 
 class MemoryHoldStore:
@@ -189,6 +154,11 @@ class MemoryExportJobs:
 
     def get(self, job_id: int) -> ExportJob | None:
         return self._jobs.get(job_id)
+
+    def newest(self, count: int, before: int | None = None) -> tuple[ExportJob, ...]:
+        with self._lock:
+            earlier = [job for job in self._jobs.values() if before is None or job.id < before]
+        return tuple(earlier[::-1][:count])
 
     def claim(self, worker: str, now: datetime, lease_s: float, limit: int) -> ExportJob | None:
         with self._lock:

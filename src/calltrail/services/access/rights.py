@@ -9,11 +9,13 @@ from datetime import datetime
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from calltrail.domain.access import Permission, Principal, PrincipalKind, StaffMember
+from calltrail.domain.access import ENDPOINT_PERMISSIONS, Permission, Principal, PrincipalKind, StaffMember
 from calltrail.domain.audit import AuditAction, AuditEntry
 from calltrail.domain.catalog import EndpointKey
+from calltrail.services.access.key_uses import KeyUses
+from calltrail.services.access.ports import StaffStore
 from calltrail.services.access.throttle import Throttle
-from calltrail.services.ports import AuditJournal, CatalogStore, StaffStore
+from calltrail.services.ports import AuditJournal, CatalogStore
 
 FEWEST_PASSWORD_CHARS = 12
 
@@ -42,12 +44,14 @@ class Access:
         audit: AuditJournal,
         now: Callable[[], datetime],
         passwords: PasswordHasher | None = None,
+        key_uses: KeyUses | None = None,
     ) -> None:
         self._staff = staff
         self._catalog = catalog
         self._audit = audit
         self._now = now
         self._passwords = passwords or PasswordHasher()
+        self._key_uses = key_uses or KeyUses(catalog)
         self._nobodys_hash = self._passwords.hash(generate_password())
         self._sign_ins = Throttle(limit=5, window_s=900, most_subjects=10_000)
 
@@ -55,7 +59,7 @@ class Access:
         match principal.kind:
             case PrincipalKind.STAFF:
                 person = self._staff.find(principal.id)
-                return person is not None and permission in person.permissions
+                return person is not None and person.may_enter and permission in person.permissions
             case PrincipalKind.ENDPOINT_KEY:
                 return self._key_holds(principal.id, permission)
             case PrincipalKind.OPERATOR:
@@ -66,7 +70,7 @@ class Access:
     def _key_holds(self, principal_id: str, permission: Permission) -> bool:
         external_id, _, key_id = principal_id.rpartition("/")
         endpoint = self._catalog.current().endpoints.get(external_id)
-        if endpoint is None or permission not in endpoint.permissions:
+        if endpoint is None or permission not in endpoint.permissions & ENDPOINT_PERMISSIONS:
             return False
         return any(str(key.id) == key_id for key in self._catalog.live_keys(external_id))
 
@@ -77,32 +81,64 @@ class Access:
         matching = [
             key for key in self._catalog.live_keys(endpoint_external_id) if hmac.compare_digest(key.sha256, sha256)
         ]
-        return endpoint_key_principal(matching[0]) if matching else None
+        if not matching:
+            return None
+        self._key_uses.note(matching[0].id, self._now())
+        return endpoint_key_principal(matching[0])
 
     def sign_in(self, email: str, password: str) -> StaffMember | None:
-        """The person, when the password is theirs. Raises TooManySignIns.
+        """The person, when the password is theirs and they are not disabled. Raises TooManySignIns.
 
         Unknown people take as long as known ones, and are throttled alike.
         """
         address = email.casefold()
-        password_hash = self._staff.password_hash(address)
-        subject = f"staff {address}" if password_hash else ""  # never a stranger's text: it may be a password
-        if wait_s := self._sign_ins.seconds_to_wait(address, self._now()):
-            self._note(AuditAction.SIGN_IN_REFUSED, "anonymous", subject, reason="too many tries")
-            raise TooManySignIns(wait_s)
-        if not self._is_password(password_hash or self._nobodys_hash, password) or password_hash is None:
-            reason = "wrong password" if password_hash else "unknown address"
-            self._note(AuditAction.SIGN_IN_REFUSED, "anonymous", subject, reason=reason)
+        if not self._is_verified(address, password, by="anonymous"):
             return None
+        person = self._staff.find(address)
+        assert person
+        self._note(AuditAction.SIGNED_IN, str(Principal(PrincipalKind.STAFF, address)), f"staff {address}")
+        return person
+
+    def confirms(self, email: str, password: str) -> bool:
+        """Whether somebody who has signed in knows the person's password. Raises TooManySignIns, as `sign_in` does."""
+        address = email.casefold()
+        return self._is_verified(address, password, by=str(Principal(PrincipalKind.STAFF, address)))
+
+    def _is_verified(self, address: str, password: str, by: str) -> bool:
+        person, password_hash = self._staff.find(address), self._staff.password_hash(address)
+        subject = f"staff {address}" if person else ""  # never a stranger's text: it may be a password
+        if wait_s := self._sign_ins.seconds_to_wait(address, self._now()):
+            self._note(AuditAction.SIGN_IN_REFUSED, by, subject, reason="too many tries")
+            raise TooManySignIns(wait_s)
+        is_right = self._is_password(password_hash or self._nobodys_hash, password)
+        if reason := self._refusal(person, password_hash, is_right=is_right):
+            self._note(AuditAction.SIGN_IN_REFUSED, by, subject, reason=reason)
+            return False
         self._sign_ins.forget(address)
-        self._note(AuditAction.SIGNED_IN, str(Principal(PrincipalKind.STAFF, address)), subject)
-        return self._staff.find(address)
+        return True
+
+    def _refusal(self, person: StaffMember | None, password_hash: str | None, *, is_right: bool) -> str:
+        """Why somebody does not get in; empty when they do."""
+        if person is None:
+            return "unknown address"
+        if person.is_disabled:
+            return "disabled"
+        if password_hash is None:
+            return "no password yet"
+        if not is_right:
+            return "wrong password"
+        # A check takes long enough for the password to be changed meanwhile.
+        return "" if self._staff.password_hash(person.email) == password_hash else "password just changed"
+
+    def hash_password(self, password: str) -> str:
+        """What is kept of a password."""
+        return self._passwords.hash(password)
 
     def add_staff(self, email: str, password: str, roles: Sequence[str], by: Principal) -> None:
         """Let a person sign in. ValueError for a short password, a taken address, an unknown role."""
         if len(password) < FEWEST_PASSWORD_CHARS:
             raise ValueError(f"A password has at least {FEWEST_PASSWORD_CHARS} characters.")
-        self._staff.add(email, self._passwords.hash(password), roles)
+        self._staff.add(email, self.hash_password(password), roles)
         self._note(AuditAction.STAFF_ADDED, str(by), f"staff {email.casefold()}", roles=list(roles))
 
     def _is_password(self, password_hash: str, password: str) -> bool:

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from calltrail.domain.catalog import Catalog, EndpointKey, KeyKind
+from calltrail.stores.registry.column_types import Moment
 from calltrail.stores.registry.database import Registry
 from calltrail.stores.registry.tables import catalog_version, endpoint_keys, endpoints, methods
 
@@ -20,8 +21,17 @@ _KEYS = select(
     endpoint_keys.c.sha256,
     endpoint_keys.c.created_at,
     endpoint_keys.c.revoked_at,
+    endpoint_keys.c.label,
+    endpoint_keys.c.last_used_at,
 ).order_by(endpoint_keys.c.id)
 _IS_LIVE = endpoint_keys.c.revoked_at.is_(None)
+_USED_AT = bindparam("at", type_=Moment())
+_NOTE_USE = (
+    update(endpoint_keys)
+    .where(endpoint_keys.c.id == bindparam("key_id"))
+    .where(or_(endpoint_keys.c.last_used_at.is_(None), endpoint_keys.c.last_used_at < _USED_AT))
+    .values(last_used_at=_USED_AT)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +74,17 @@ class RegistryCatalogStore:
                 connection.execute(insert(methods).values(system_name=method.system_name, definition=method))
             _revoke_keys_without_endpoint(connection, datetime.now(UTC))
 
-    def add_key(self, endpoint_external_id: str, kind: KeyKind, sha256: bytes, now: datetime) -> EndpointKey:
+    def add_key(
+        self, endpoint_external_id: str, kind: KeyKind, sha256: bytes, now: datetime, label: str = ""
+    ) -> EndpointKey:
+        values = {"kind": kind, "sha256": sha256, "created_at": now, "label": label}
+        new = insert(endpoint_keys).values(endpoint_external_id=endpoint_external_id, **values)
         with self._changing() as connection:
             known = select(endpoints.c.external_id).where(endpoints.c.external_id == endpoint_external_id)
             if connection.scalar(known) is None:
                 raise LookupError(f"There is no endpoint {endpoint_external_id!r}.")
-            values = {"endpoint_external_id": endpoint_external_id, "kind": kind, "sha256": sha256, "created_at": now}
-            key_id = connection.execute(insert(endpoint_keys).values(values).returning(endpoint_keys.c.id)).scalar_one()
-            return EndpointKey(key_id, endpoint_external_id, kind, sha256, now)
+            key_id = connection.execute(new.returning(endpoint_keys.c.id)).scalar_one()
+            return EndpointKey(key_id, endpoint_external_id, kind, sha256, now, label=label)
 
     def keys(self, endpoint_external_id: str) -> tuple[EndpointKey, ...]:
         of_endpoint = endpoint_keys.c.endpoint_external_id == endpoint_external_id
@@ -84,6 +97,12 @@ class RegistryCatalogStore:
             connection.execute(update(endpoint_keys).where(this_key, _IS_LIVE).values(revoked_at=now))
             row = connection.execute(_KEYS.where(this_key)).one_or_none()
             return None if row is None else EndpointKey(*row)
+
+    def note_key_uses(self, uses: Mapping[int, datetime]) -> None:
+        if uses:
+            rows = [{"key_id": key_id, "at": at} for key_id, at in uses.items()]
+            with self._registry.writing() as connection:  # not `_changing`: nobody needs to read the catalog anew
+                connection.execute(_NOTE_USE, rows)
 
     @contextmanager
     def _changing(self) -> Iterator[Connection]:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, or_, select, update
 
 from calltrail.domain.access import Principal
 from calltrail.domain.exports import (
@@ -22,6 +22,7 @@ from calltrail.stores.registry.database import Registry
 from calltrail.stores.registry.tables import export_files, export_jobs
 
 _FILES = select(
+    export_files.c.job_id,
     export_files.c.number,
     export_files.c.name,
     export_files.c.rows,
@@ -50,13 +51,20 @@ class RegistryExportJobs:
             attempts=0,
         )
         with self._registry.writing() as connection:
-            if running := connection.execute(live).one_or_none():
-                return _job(connection, running), False
-            return _job(connection, connection.execute(queued.returning(export_jobs)).one()), True
+            if running := _read(connection, live):
+                return running[0], False
+            return _job(connection.execute(queued.returning(export_jobs)).one(), ()), True
 
     def get(self, job_id: int) -> ExportJob | None:
         with self._registry.reading() as connection:
             return _find(connection, job_id)
+
+    def newest(self, count: int, before: int | None = None) -> tuple[ExportJob, ...]:
+        wanted = select(export_jobs).order_by(export_jobs.c.id.desc()).limit(count)
+        if before is not None:
+            wanted = wanted.where(export_jobs.c.id < before)
+        with self._registry.reading() as connection:
+            return _read(connection, wanted)
 
     def claim(self, worker: str, now: datetime, lease_s: float, limit: int) -> ExportJob | None:
         is_running = export_jobs.c.status == ExportStatus.RUNNING
@@ -116,14 +124,12 @@ class RegistryExportJobs:
     def expired(self, now: datetime) -> tuple[ExportJob, ...]:
         over = select(export_jobs).where(export_jobs.c.status == ExportStatus.READY, export_jobs.c.expires_at <= now)
         with self._registry.reading() as connection:
-            rows = connection.execute(over.order_by(export_jobs.c.id)).all()
-            return tuple(_job(connection, row) for row in rows)
+            return _read(connection, over.order_by(export_jobs.c.id))
 
     def with_files(self) -> tuple[ExportJob, ...]:
         wanted = select(export_jobs).where(export_jobs.c.status.in_((*LIVE_STATUSES, ExportStatus.READY)))
         with self._registry.reading() as connection:
-            rows = connection.execute(wanted.order_by(export_jobs.c.id)).all()
-            return tuple(_job(connection, row) for row in rows)
+            return _read(connection, wanted.order_by(export_jobs.c.id))
 
     def mark_expired(self, job_id: int) -> bool:
         with self._registry.writing() as connection:
@@ -156,12 +162,21 @@ def _change(
 
 
 def _find(connection: Connection, job_id: int) -> ExportJob | None:
-    row = connection.execute(select(export_jobs).where(export_jobs.c.id == job_id)).one_or_none()
-    return None if row is None else _job(connection, row)
+    found = _read(connection, select(export_jobs).where(export_jobs.c.id == job_id))
+    return found[0] if found else None
 
 
-def _job(connection: Connection, row: Row[Any]) -> ExportJob:
-    files = connection.execute(_FILES.where(export_files.c.job_id == row.id))
+def _read(connection: Connection, wanted: Select[Any]) -> tuple[ExportJob, ...]:
+    """The jobs that `wanted` selects, in its order, and the files of all of them at once."""
+    rows = connection.execute(wanted).all()
+    ids = wanted.with_only_columns(export_jobs.c.id).scalar_subquery()
+    files: dict[int, list[ExportFile]] = {row.id: [] for row in rows}
+    for file in connection.execute(_FILES.where(export_files.c.job_id.in_(ids))):
+        files[file[0]].append(ExportFile(*file[1:]))
+    return tuple(_job(row, files[row.id]) for row in rows)
+
+
+def _job(row: Row[Any], files: Sequence[ExportFile]) -> ExportJob:
     return ExportJob(
         id=row.id,
         order=row.order,
@@ -170,7 +185,7 @@ def _job(connection: Connection, row: Row[Any]) -> ExportJob:
         created_at=row.created_at,
         status=row.status,
         shards=row.shards,
-        files=tuple(ExportFile(*file) for file in files),
+        files=tuple(files),
         attempts=row.attempts,
         reason=row.reason,
         finished_at=row.finished_at,

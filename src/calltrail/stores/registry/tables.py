@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, MetaData, Named, Table, Text, TypedColumns, text
 
-from calltrail.domain.access import Permission
+from calltrail.domain.access import Permission, StaffTokenKind
 from calltrail.domain.audit import AuditAction
 from calltrail.domain.catalog import ApiMethod, IntegrationEndpoint, KeyKind
 from calltrail.domain.exports import ExportOrder, ExportStatus, Shard, Snapshot
@@ -45,6 +45,8 @@ class EndpointKeyColumns(TypedColumns):
     sha256: Named[bytes] = Column(LargeBinary)
     created_at: Named[datetime] = Column(Moment)
     revoked_at: Named[datetime | None] = Column(Moment)
+    label: Named[str] = Column(Text)
+    last_used_at: Named[datetime | None] = Column(Moment)
 
 
 endpoint_keys = Table("endpoint_keys", metadata, EndpointKeyColumns)
@@ -69,7 +71,9 @@ role_permissions = Table("role_permissions", metadata, RolePermissionColumns)
 
 class StaffColumns(TypedColumns):
     email: Named[str] = Column(Text, primary_key=True)
-    password_hash: Named[str] = Column(Text)
+    password_hash: Named[str | None] = Column(Text)
+    """None of somebody who has not accepted their invitation yet."""
+    is_disabled: Named[bool]
 
 
 staff = Table("staff", metadata, StaffColumns)
@@ -83,10 +87,26 @@ class StaffRoleColumns(TypedColumns):
 staff_roles = Table("staff_roles", metadata, StaffRoleColumns)
 
 
+class StaffTokenColumns(TypedColumns):
+    id: Named[int] = Column(primary_key=True)
+    email: Named[str] = Column(Text, index=True)
+    kind: Named[StaffTokenKind] = Column(word_of(StaffTokenKind))
+    label: Named[str] = Column(Text)
+    sha256: Named[bytes] = Column(LargeBinary, unique=True, index=True)
+    created_at: Named[datetime] = Column(Moment)
+    expires_at: Named[datetime | None] = Column(Moment)
+    last_used_at: Named[datetime | None] = Column(Moment)
+    revoked_at: Named[datetime | None] = Column(Moment)
+
+
+staff_tokens = Table("staff_tokens", metadata, StaffTokenColumns)
+"""Sessions, API tokens and invitations, of which only the hashes are kept."""
+
+
 class AuditEntryColumns(TypedColumns):
     id: Named[int] = Column(primary_key=True)
     at: Named[datetime] = Column(Moment)
-    action: Named[AuditAction] = Column(word_of(AuditAction))
+    action: Named[AuditAction] = Column(word_of(AuditAction), index=True)
     principal: Named[str] = Column(Text)
     subject: Named[str] = Column(Text)
     details: Named[Mapping[str, object]] = Column(Json[Mapping[str, object]](Mapping[str, object]))
