@@ -1,4 +1,4 @@
-.PHONY: help env lock test check demo serve bench
+.PHONY: help env lock test check demo serve bench browser screenshots
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -21,6 +21,12 @@ check: env  ## style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+browser:  ## Debian's Chromium, which tests of the console drive; for root
+	command -v chromium >/dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends -y chromium fonts-liberation >/dev/null; }
+
+screenshots: env  ## every page of the console, in docs/screenshots/
+	$(BIN)/python -m tests.e2e.screens
 
 demo: env  ## real calls recorded, exported and checked, in demo-data/
 	@$(BIN)/python -m demo.run

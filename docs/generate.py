@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import typer
 from lxml import etree
@@ -22,6 +23,7 @@ from typer.main import get_command
 
 from calltrail.api import contract
 from calltrail.cli.main import app
+from calltrail.console.table import console_table
 from calltrail.domain.answers import (
     AlreadyProcessed,
     Answer,
@@ -206,6 +208,17 @@ def _archive_columns() -> str:
     return _table(["column", "Delta type", "in exported files", "meaning"], rows)
 
 
+def _console_addresses() -> str:
+    lines = console_table(MagicMock())  # which desk answers does not matter here
+    return _table(
+        ["", "address", "opened by"],
+        (
+            (line.method, f"`{line.path}`", ", ".join(permission.title for permission in line.permissions))
+            for line in lines
+        ),
+    )
+
+
 SECTIONS: Mapping[str, Callable[[], str]] = {
     "contract-columns": lambda: _columns(CONTRACT_COLUMNS, first=1),
     "extra-columns": lambda: _columns(EXTRA_COLUMNS, first=len(CONTRACT_COLUMNS) + 1),
@@ -216,6 +229,7 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "secret-names": _secret_names,
     "job-states": _job_states,
     "commands": _commands,
+    "console-addresses": _console_addresses,
     "answers": _answers,
     "export-reports": _reports,
     "manifest": _manifest,

@@ -12,7 +12,8 @@ from calltrail.services.catalog.file import read_catalog
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 NOUNS = ["access", "answers", "audit", "calls", "catalog", "exports", "filters", "keeping", "problems"]
-MODULES_OF_NOUNS = [*(f"calltrail.domain.{name}" for name in NOUNS), "calltrail.services.ports"]
+PORTS = ["calltrail.services.ports", "calltrail.services.access.ports"]
+MODULES_OF_NOUNS = [*(f"calltrail.domain.{name}" for name in NOUNS), *PORTS]
 
 
 def _name(page: Path) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calltrail.domain.access import Permission
+from calltrail.domain.access import ENDPOINT_PERMISSIONS, Permission
 from calltrail.domain.catalog import (
     AcceptStep,
     ApiMethod,
@@ -327,6 +327,24 @@ def test_names_are_printable(name: str) -> None:
     assert places_of(text) == ["line 2: /endpoints/0/external_id"]
 
 
+@pytest.mark.parametrize("permission", sorted(frozenset(Permission) - ENDPOINT_PERMISSIONS))
+def test_an_endpoint_cannot_hold_what_is_for_people(permission: str) -> None:
+    text = f"""\
+[[endpoints]]
+external_id = "a"
+integration_name = "A"
+permissions = ["integration-logs-export", "{permission}"]
+"""
+    message = "This must be one of integration-logs-export."
+    assert problems_of(text) == [("line 4: /endpoints/0/permissions/1", message)]
+
+
+@pytest.mark.parametrize("permission", ["1", "[]", "{}", "true", "2026-01-01"])
+def test_a_permission_is_a_word(permission: str) -> None:
+    text = f'[[endpoints]]\nexternal_id = "a"\nintegration_name = "A"\npermissions = [{permission}]\n'
+    assert places_of(text) == ["line 4: /endpoints/0/permissions/0"]
+
+
 def test_every_problem_is_told_at_once_in_the_order_of_the_lines() -> None:
     text = """\
 endpoint = 1
@@ -509,7 +527,7 @@ ANSWERS = st.one_of(
 
 @st.composite
 def catalogs(draw: st.DrawFn) -> Catalog:
-    permissions = st.sets(st.sampled_from(Permission)).map(frozenset)
+    permissions = st.sets(st.sampled_from(sorted(ENDPOINT_PERMISSIONS))).map(frozenset)
     endpoints = {
         name: IntegrationEndpoint(name, draw(NAMES), draw(permissions)) for name in draw(st.sets(NAMES, max_size=3))
     }

@@ -13,7 +13,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine
 
+from calltrail.domain.access import Permission, StaffMember
 from calltrail.stores.migrations import Tree, downgrade, upgrade
+from calltrail.stores.registry.catalog import RegistryCatalogStore
+from calltrail.stores.registry.database import Registry
+from calltrail.stores.registry.staff import RegistryStaffStore
 from calltrail.stores.registry.tables import metadata
 
 START = """
@@ -74,6 +78,41 @@ def test_an_upgrade_of_what_is_newest_already_changes_nothing(registry_file: Pat
     upgrade(registry_file, "registry")
     with closing(sqlite3.connect(registry_file)) as connection:
         assert connection.execute("SELECT name FROM roles ORDER BY name").fetchall() == [("Auditors",), ("Owners",)]
+
+
+def test_people_and_keys_of_an_earlier_version_stay_as_they_were(registry_file: Path) -> None:
+    downgrade(registry_file, "registry", "0002")
+    with closing(sqlite3.connect(registry_file)) as connection:
+        connection.execute("INSERT INTO staff VALUES ('ann@example.com', 'hash')")
+        connection.execute("INSERT INTO staff_roles VALUES ('ann@example.com', 'Owners')")
+        connection.execute(
+            "INSERT INTO endpoint_keys VALUES (1, 'demo.Till', 'main', x'00', '2026-11-03 12:00:00', NULL)"
+        )
+        connection.commit()
+    upgrade(registry_file, "registry")
+    with closing(Registry(registry_file, busy_timeout_s=10)) as registry:
+        store = RegistryStaffStore(registry)
+        assert store.find("ann@example.com") == StaffMember(
+            "ann@example.com", frozenset({"Owners"}), frozenset(Permission)
+        )
+        assert store.password_hash("ann@example.com") == "hash"
+        (key,) = RegistryCatalogStore(registry).keys("demo.Till")
+        assert (key.sha256, key.label, key.last_used_at) == (b"\x00", "", None)
+    with closing(sqlite3.connect(registry_file)) as connection:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_nobody_who_was_kept_out_can_sign_in_after_a_way_back(registry_file: Path) -> None:
+    with closing(Registry(registry_file, busy_timeout_s=10)) as registry:
+        store = RegistryStaffStore(registry)
+        for name in ("ann", "disabled"):
+            store.add(name, "hash", ["Owners"])
+        store.add("invited", None, ["Owners"])
+        store.disable("disabled")
+    downgrade(registry_file, "registry", "0002")
+    with closing(sqlite3.connect(registry_file)) as connection:
+        assert connection.execute("SELECT * FROM staff").fetchall() == [("ann", "hash")]
+        assert connection.execute("SELECT * FROM staff_roles").fetchall() == [("ann", "Owners")]
 
 
 def test_processes_that_start_at_once_on_an_empty_folder_all_succeed(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The HTTP application: the table of routes, and an answer for everything that is not in it."""
 
+from collections.abc import Iterable
+
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -8,16 +10,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Lifespan
 
 from calltrail.api.errors import error_response
-from calltrail.api.routes import Endpoints, addresses
+from calltrail.api.routes import Address, Endpoints, addresses
 from calltrail.services.ports import StoreUnavailable
 
 _log = structlog.get_logger()
 
 
-def application(endpoints: Endpoints, lifespan: Lifespan[Starlette]) -> ASGIApp:
+def application(endpoints: Endpoints, console: Iterable[Address], lifespan: Lifespan[Starlette]) -> ASGIApp:
     """The application of one process; `lifespan` opens and closes what stands behind it."""
     app = Starlette(
-        routes=[address.route() for address in addresses(endpoints)],
+        routes=[address.route() for address in (*addresses(endpoints), *console)],
         exception_handlers={HTTPException: _refused, StoreUnavailable: _unavailable},
         lifespan=lifespan,
     )

@@ -24,6 +24,9 @@ class OpenedBy(StrEnum):
     LINK = "link"
     """A signed link; its owner, or else a signed-in visitor, must hold Integration Logs Export at that moment."""
 
+    SESSION = "session"
+    """A session, or an API token, of a person who holds what the console's table asks for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:

@@ -8,7 +8,7 @@ from calltrail.bootstrap.keeping import KEPT_FOR_READERS, open_keeping
 from calltrail.services.archiving import Archiver
 from calltrail.services.upkeep import Upkeep
 from calltrail.settings import Settings
-from calltrail.stores.liveness import Lock
+from calltrail.stores.liveness import ARCHIVER, LivenessMark, Lock
 
 _INTERVAL_S = 1.0
 _RETENTION_INTERVAL_S = 3600.0
@@ -19,7 +19,11 @@ _RETENTION_SLICE_S = 20.0
 @contextmanager
 def open_archiver(settings: Settings) -> Iterator[Archiver]:
     """An archiver at work for as long as the block runs, whenever no other process of the data folder is at it."""
-    with open_keeping(settings) as keeping, closing(Lock(settings.run_folder, "archiver")) as lock:
+    with (
+        open_keeping(settings) as keeping,
+        closing(Lock(settings.run_folder, "archiver")) as lock,
+        closing(LivenessMark(settings.run_folder, ARCHIVER)),
+    ):
         is_ready = False
         retire_at_s = monotonic()
 

@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 
 from calltrail.bootstrap.clock import now
@@ -11,6 +11,7 @@ from calltrail.bootstrap.registry import open_registry
 from calltrail.services.exports.making import ExportLimits, ExportRunner
 from calltrail.settings import Settings
 from calltrail.stores.files import LocalExportFiles
+from calltrail.stores.liveness import EXPORT_WORKER, LivenessMark
 from calltrail.stores.log_scanner import LogScanner
 from calltrail.worker import Worker
 
@@ -28,7 +29,7 @@ def open_worker(settings: Settings) -> Iterator[Worker]:
     )
     scanner = LogScanner(settings.journal_path, settings.archive_folder)
     scanner.look()
-    with open_registry(settings) as registry:
+    with open_registry(settings) as registry, closing(LivenessMark(settings.run_folder, EXPORT_WORKER)):
         runner = ExportRunner(
             worker=f"{os.getpid()}-{secrets.token_hex(4)}",
             jobs=registry.jobs,

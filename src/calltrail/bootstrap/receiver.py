@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -21,14 +20,18 @@ from calltrail.api.routes import Endpoints
 from calltrail.api.sessions import Sessions
 from calltrail.api.sign_in import SignIn
 from calltrail.bootstrap.clock import now
-from calltrail.bootstrap.registry import open_registry
+from calltrail.bootstrap.console import console_addresses
+from calltrail.bootstrap.registry import RegistryServices, open_registry
+from calltrail.bootstrap.stores import Staffing, Stores
+from calltrail.bootstrap.system import system_state
 from calltrail.services.access.links import LinkSigner, signing_key
 from calltrail.services.access.rights import Access
 from calltrail.services.calls.admission import Doorkeeper
 from calltrail.services.calls.receiving import Receiving
 from calltrail.services.calls.recording import Recorder
 from calltrail.services.exports.exporting import Exporting
-from calltrail.services.ports import AuditJournal, CallLog, CatalogStore, ExportFiles, ExportJobs
+from calltrail.services.looking import CallPages
+from calltrail.services.ports import CallLog, StoreUnavailable
 from calltrail.services.steps.forwarding import Forwarder
 from calltrail.services.steps.runner import StepRunner
 from calltrail.services.upkeep import Upkeep
@@ -42,17 +45,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 _UPKEEP_INTERVAL_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """What the HTTP application stands on."""
-
-    log: CallLog
-    catalog: CatalogStore
-    audit: AuditJournal
-    jobs: ExportJobs
-    files: ExportFiles
 
 
 @contextmanager
@@ -93,19 +85,43 @@ def open_http_application(
     settings: Settings, open_log: Callable[[Settings], AbstractContextManager[CallLog]] = open_journal
 ) -> Iterator[ASGIApp]:
     """The HTTP application of one process on its data folder, for as long as the block runs."""
-    with open_registry(settings) as registry, open_log(settings) as log:
+    with open_registry(settings) as registry, open_log(settings) as log, _kept_up(registry):
         stores = Stores(
             log=log,
+            pages=cache(lambda: _pages(settings)),
             catalog=registry.catalog,
             audit=registry.audit,
             jobs=registry.jobs,
             files=LocalExportFiles(settings.data),
+            staff=registry.staff,
+            holds=registry.holds,
+            state=system_state(settings, log),
         )
-        yield http_application(settings, stores, registry.access, signing_key(settings.signing_key_path))
+        staffing = Staffing(registry.access, registry.people, registry.passes, registry.desk)
+        yield http_application(settings, stores, staffing, signing_key(settings.signing_key_path))
 
 
-def http_application(settings: Settings, stores: Stores, access: Access, secret: bytes) -> ASGIApp:
-    """The HTTP application on any stores; `secret` signs links and sessions."""
+def _pages(settings: Settings) -> CallPages:
+    from calltrail.stores.log_pages import LogPages  # noqa: PLC0415 - heavy, and only for who looks through the log
+
+    return LogPages(settings.journal_path, settings.archive_folder)
+
+
+@contextmanager
+def _kept_up(registry: RegistryServices) -> Iterator[None]:
+    """When keys were used is written down again and again, and what is left of sessions and tokens is deleted."""
+    try:
+        with Upkeep(_UPKEEP_INTERVAL_S, registry.key_uses.write, registry.passes.delete_old):
+            yield
+    finally:
+        try:
+            registry.key_uses.write()
+        except StoreUnavailable as error:
+            _log.warning("key-uses-not-written", error=str(error))
+
+
+def http_application(settings: Settings, stores: Stores, staffing: Staffing, secret: bytes) -> ASGIApp:
+    """The HTTP application on any stores; `secret` signs links and forms."""
     forwarder = Forwarder(settings.largest_body_bytes)
     links = LinkSigner(secret, settings.link_expiry_s)
     exporting = Exporting(
@@ -119,7 +135,7 @@ def http_application(settings: Settings, stores: Stores, access: Access, secret:
     )
     receiving = Receiving(
         log=stores.log,
-        doorkeeper=Doorkeeper(stores.catalog, access),
+        doorkeeper=Doorkeeper(stores.catalog, staffing.access),
         recorder=Recorder(contract, kept_body_bytes=settings.kept_body_bytes),
         steps=StepRunner(forwarder, exporting),
         wire=contract,
@@ -133,12 +149,14 @@ def http_application(settings: Settings, stores: Stores, access: Access, secret:
             yield
             await receiving.finish_background(settings.stop_timeout_s)
 
-    endpoints = _endpoints(settings, stores, access, receiving, links, secret=secret)
-    return application(endpoints, lifespan)
+    sessions = Sessions(staffing.passes, secret)
+    endpoints = _endpoints(settings, stores, staffing.access, receiving, links, sessions=sessions)
+    console = console_addresses(stores, staffing, sessions, exporting, endpoints.operations)
+    return application(endpoints, console, lifespan)
 
 
 def _endpoints(
-    settings: Settings, stores: Stores, access: Access, receiving: Receiving, links: LinkSigner, *, secret: bytes
+    settings: Settings, stores: Stores, access: Access, receiving: Receiving, links: LinkSigner, *, sessions: Sessions
 ) -> Endpoints:
     operations = Operations(
         receiving,
@@ -146,7 +164,6 @@ def _endpoints(
         kept_body_bytes=settings.kept_body_bytes,
         room=ByteBudget(settings.bodies_in_flight_bytes),
     )
-    sessions = Sessions(secret, now)
     downloads = Downloads(
         access=access,
         links=links,

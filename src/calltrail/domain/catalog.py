@@ -120,6 +120,12 @@ class EndpointKey:
     created_at: datetime
     revoked_at: datetime | None = None
 
+    label: str = ""
+    """What it is for, in the words of whoever made it."""
+
+    last_used_at: datetime | None = None
+    """About when a call last came with it; within a minute or so."""
+
 
 @dataclass(frozen=True, slots=True)
 class IntegrationEndpoint:
@@ -127,7 +133,9 @@ class IntegrationEndpoint:
 
     external_id: str
     integration_name: str
+
     permissions: frozenset[Permission] = frozenset()
+    """Of those in `ENDPOINT_PERMISSIONS`."""
 
 
 @dataclass(frozen=True, slots=True)

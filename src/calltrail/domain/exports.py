@@ -27,7 +27,7 @@ class Compression(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """How the files look; set in the export step of an API method, not in the request."""
+    """How the files look; set in the export step of an API method, or by who starts an export in the console."""
 
     format: ExportFormat = ExportFormat.CSV
     compression: Compression = Compression.NONE
@@ -133,11 +133,11 @@ LIVE_STATUSES = frozenset({ExportStatus.QUEUED, ExportStatus.RUNNING})
 class ExportOrder:
     """Everything that decides what an export gives; equal orders that are live at once are one job."""
 
-    endpoint_external_id: str
-    """The endpoint that asked; only it can poll the job."""
+    endpoint_external_id: str | None
+    """The endpoint that asked; only it can poll the job. None: it was asked for in the console."""
 
-    method_system_name: str
-    """The API method whose export step was called."""
+    method_system_name: str | None
+    """The API method whose export step was called; None as above."""
 
     filter: CallFilter
     options: ExportOptions
@@ -172,6 +172,11 @@ class ExportJob:
     finished_at: datetime | None = None
     expires_at: datetime | None = None
     """When its files go; known once it is ready."""
+
+    def status_at(self, now: datetime) -> ExportStatus:
+        """Expired as soon as its time is over, also while nobody has deleted its files yet."""
+        is_over = self.status is ExportStatus.READY and self.expires_at is not None and self.expires_at <= now
+        return ExportStatus.EXPIRED if is_over else self.status
 
     @property
     def rows_expected(self) -> int | None:

@@ -1,6 +1,6 @@
 """The manifest of an export: what was asked for, as of when, and every part with its checksum."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -30,6 +30,9 @@ def manifest(job: ExportJob, files: tuple[ExportFile, ...], made_at: datetime) -
                 "api_methods": criteria.method_system_names,
                 "device": criteria.device,
                 "text": criteria.text,
+                "http_status_class": criteria.http_status_class,
+                "least_duration_ms": _ms(criteria.least_duration),
+                "most_duration_ms": _ms(criteria.most_duration),
             },
             "as_of": job.snapshot.as_of,
             "made_at": made_at,
@@ -43,6 +46,10 @@ def manifest(job: ExportJob, files: tuple[ExportFile, ...], made_at: datetime) -
         },
         option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE,
     )
+
+
+def _ms(duration: timedelta | None) -> float | None:
+    return None if duration is None else duration / timedelta(milliseconds=1)
 
 
 def _part(file: ExportFile) -> dict[str, Any]:

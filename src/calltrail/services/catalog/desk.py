@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from threading import RLock
 
 from calltrail.domain.access import Permission, Principal
 from calltrail.domain.audit import AuditAction, AuditEntry
 from calltrail.domain.catalog import Catalog, EndpointKey, ExportStep, KeyKind
 from calltrail.domain.problems import InvalidInput, Problem
 from calltrail.services.access.rights import Access, hash_key, new_key
+from calltrail.services.catalog.editing import Change
 from calltrail.services.catalog.file import catalog_changes
 from calltrail.services.ports import AuditJournal, CatalogStore
 
 LIVE_KEYS_OF_A_KIND = 2
 """The one in use and the one that takes its place."""
+
+LONGEST_LABEL_CHARS = 100
 
 
 class CatalogDesk:
@@ -25,6 +29,7 @@ class CatalogDesk:
         self._access = access
         self._audit = audit
         self._now = now
+        self._changing = RLock()
 
     def changes(self, catalog: Catalog) -> tuple[str, ...]:
         """What applying it would change, a sentence each."""
@@ -32,15 +37,26 @@ class CatalogDesk:
 
     def apply(self, catalog: Catalog, by: Principal) -> tuple[str, ...]:
         """Put it in place and say what changed. Raises InvalidInput when `by` may not add the export steps in it."""
-        changes = self.changes(catalog)
-        self._require_export_permission(catalog, by)
-        if changes:
-            self._catalog.save(catalog)
-            self._note(AuditAction.CATALOG_APPLIED, by, "catalog", changes=changes)
-        return changes
+        with self._changing:
+            changes = self.changes(catalog)
+            self._require_export_permission(catalog, by)
+            if changes:
+                self._catalog.save(catalog)
+                self._note(AuditAction.CATALOG_APPLIED, by, "catalog", changes=changes)
+            return changes
 
-    def create_key(self, endpoint_external_id: str, kind: KeyKind, by: Principal) -> tuple[EndpointKey, str]:
+    def change(self, change: Change, by: Principal) -> tuple[str, ...]:
+        """Apply what is made of the catalog as it stands. Raises as `apply` and the change do."""
+        with self._changing:
+            return self.apply(change(self._catalog.current()), by)
+
+    def create_key(
+        self, endpoint_external_id: str, kind: KeyKind, by: Principal, label: str = ""
+    ) -> tuple[EndpointKey, str]:
         """A new key and its secret, which is not kept and can't be shown again. Raises InvalidInput."""
+        label = label.strip()
+        if len(label) > LONGEST_LABEL_CHARS or not label.isprintable():
+            raise InvalidInput([Problem(f"a label is one line of at most {LONGEST_LABEL_CHARS} characters")])
         if endpoint_external_id not in self._catalog.current().endpoints:
             raise InvalidInput([Problem(f"there is no integration endpoint {endpoint_external_id}")])
         live = [key for key in self._catalog.live_keys(endpoint_external_id) if key.kind is kind]
@@ -48,8 +64,9 @@ class CatalogDesk:
             ids = " and ".join(str(key.id) for key in live)
             raise InvalidInput([Problem(f"{endpoint_external_id} has {kind} keys {ids} already; revoke one first")])
         secret = new_key()
-        key = self._catalog.add_key(endpoint_external_id, kind, hash_key(secret), self._now())
-        self._note(AuditAction.KEY_CREATED, by, f"endpoint {endpoint_external_id}", key=key.id, kind=kind)
+        key = self._catalog.add_key(endpoint_external_id, kind, hash_key(secret), self._now(), label)
+        subject = f"endpoint {endpoint_external_id}"
+        self._note(AuditAction.KEY_CREATED, by, subject, key=key.id, kind=kind, label=label)
         return key, secret
 
     def revoke_key(self, endpoint_external_id: str, key_id: int, by: Principal) -> EndpointKey:

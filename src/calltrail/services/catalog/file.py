@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -28,14 +28,31 @@ def read_catalog(text: str) -> Catalog:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput([_syntax_problem(str(error), text)]) from error
+    judged = _judged(data)
+    if not isinstance(judged, Catalog):
+        raise InvalidInput(_problems(judged, TomlLines(text)))
+    return judged
+
+
+def read_tables(data: Mapping[str, Any]) -> Catalog:
+    """The catalog that tables describe, by the rules of the file.
+
+    Raises InvalidInput with every problem; a location is the JSON pointer of what is wrong.
+    """
+    judged = _judged(data)
+    if not isinstance(judged, Catalog):
+        raise InvalidInput(Problem(message, _pointer(path)) for path, message in judged)
+    return judged
+
+
+def _judged(data: Mapping[str, Any]) -> Catalog | Sequence[Finding]:
+    """The catalog, or else everything that is wrong."""
     findings = list(_contradictions(data))
     try:
         tables = CatalogTables.model_validate(data)
     except ValidationError as error:
-        findings += findings_of(error)
-    if findings:
-        raise InvalidInput(_problems(findings, TomlLines(text)))
-    return tables.value()
+        return [*findings, *findings_of(error)]
+    return findings or tables.value()
 
 
 def _syntax_problem(message: str, text: str) -> Problem:
@@ -48,8 +65,11 @@ def _syntax_problem(message: str, text: str) -> Problem:
 
 def _problems(findings: Iterable[Finding], lines: TomlLines) -> Iterator[Problem]:
     for path, message in sorted(findings, key=lambda finding: lines.line_of(finding[0])):
-        pointer = "".join(f"/{str(key).replace('~', '~0').replace('/', '~1')}" for key in path)
-        yield Problem(message, f"line {lines.line_of(path)}: {pointer}")
+        yield Problem(message, f"line {lines.line_of(path)}: {_pointer(path)}")
+
+
+def _pointer(path: Path) -> str:
+    return "".join(f"/{str(key).replace('~', '~0').replace('/', '~1')}" for key in path)
 
 
 def _contradictions(data: Mapping[str, Any]) -> Iterator[Finding]:
@@ -119,22 +139,42 @@ def _contradicting_options(step: Mapping[str, Any], step_path: Path) -> Iterator
 
 def write_catalog(catalog: Catalog) -> str:
     """A file that reads back as this catalog, without what is as it is by default."""
-    tables = [_table_text("endpoints", _settings(endpoint)) for endpoint in catalog.endpoints.values()]
-    for method in catalog.methods.values():
-        settings = _settings(method)
-        steps = settings.pop("steps")
-        tables.append(_table_text("api_methods", settings))
-        tables += [_table_text("api_methods.steps", _step_settings(step)) for step in steps]
-    return "\n".join(tables)
+    data = tables_of(catalog)
+    texts = [_table_text("endpoints", endpoint) for endpoint in data["endpoints"]]
+    for method in data["api_methods"]:
+        texts.append(_table_text("api_methods", {key: value for key, value in method.items() if key != "steps"}))
+        texts += [_table_text("api_methods.steps", step) for step in method["steps"]]
+    return "\n".join(texts)
+
+
+def tables_of(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
+    """The tables of its file, as TOML reads them: `read_tables` makes the same catalog of them."""
+    return {
+        "endpoints": [_settings(endpoint) for endpoint in catalog.endpoints.values()],
+        "api_methods": [
+            {**_settings(method), "steps": [step_table(step) for step in method.steps]}
+            for method in catalog.methods.values()
+        ],
+    }
+
+
+def step_table(step: Step) -> dict[str, Any]:
+    """The table of a step, without what is as it is by default."""
+    return {"kind": step.kind, **_settings(step.options if isinstance(step, ExportStep) else step)}
 
 
 def _settings(value: "DataclassInstance") -> dict[str, Any]:
     named = {field.name: (getattr(value, field.name), field.default) for field in fields(value)}
-    return {name: current for name, (current, default) in named.items() if current != default}
+    return {name: _plain(current) for name, (current, default) in named.items() if current != default}
 
 
-def _step_settings(step: Step) -> dict[str, Any]:
-    return {"kind": step.kind, **_settings(step.options if isinstance(step, ExportStep) else step)}
+def _plain(value: Any) -> Any:
+    match value:
+        case frozenset():
+            return sorted(value)
+        case tuple():
+            return list(value)
+    return value
 
 
 def _table_text(name: str, settings: Mapping[str, Any]) -> str:
@@ -159,9 +199,7 @@ def _value_text(value: Any) -> str:
             return _string_text(value)
         case int() | float():
             return repr(value)
-        case frozenset():
-            return _value_text(sorted(value))
-        case list() | tuple():
+        case list():
             return f"[{', '.join(map(_value_text, value))}]"
         case Mapping():
             pairs = [f"{_key_text(key)} = {_value_text(inner)}" for key, inner in value.items()]

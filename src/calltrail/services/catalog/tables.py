@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import jsonschema_rs
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from calltrail.domain.access import Permission
+from calltrail.domain.access import ENDPOINT_PERMISSIONS, Permission
 from calltrail.domain.catalog import (
     AcceptStep,
     ApiMethod,
@@ -77,6 +77,13 @@ def _column(name: str) -> str:
     return name
 
 
+def _endpoint_permission(word: Any) -> Permission:
+    if not isinstance(word, str) or word not in ENDPOINT_PERMISSIONS:
+        known = sorted(ENDPOINT_PERMISSIONS)
+        raise ValueError(f"This must be one of {', '.join(known)}.{_suggestion(word, known)}")
+    return Permission(word)
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
 
@@ -99,7 +106,9 @@ class _Table(BaseModel):
 class _Endpoint(_Table):
     external_id: Name
     integration_name: Name
-    permissions: Annotated[frozenset[Annotated[Permission, Field(strict=False)]], Field(strict=False)] = _DOMAIN_DEFAULT
+    permissions: Annotated[
+        frozenset[Annotated[Permission, BeforeValidator(_endpoint_permission)]], Field(strict=False)
+    ] = _DOMAIN_DEFAULT
 
     def value(self) -> IntegrationEndpoint:
         return IntegrationEndpoint(**self.given())

@@ -1,0 +1,41 @@
+"""The console, on what a receiving process stands on."""
+
+from collections.abc import Iterator
+
+from starlette.types import ASGIApp
+
+from calltrail.api.routes import Address
+from calltrail.api.sessions import Sessions
+from calltrail.bootstrap.clock import now
+from calltrail.bootstrap.stores import Staffing, Stores
+from calltrail.bootstrap.trying import Trier
+from calltrail.console.audit import AuditDesk
+from calltrail.console.call import CallDesk
+from calltrail.console.calls import CallsDesk
+from calltrail.console.endpoints import EndpointsDesk
+from calltrail.console.exports import ExportsDesk
+from calltrail.console.home import Home
+from calltrail.console.methods import MethodsDesk
+from calltrail.console.routes import ConsoleDoor
+from calltrail.console.system import SystemDesk
+from calltrail.console.table import Desks, console_table
+from calltrail.services.exports.exporting import Exporting
+
+
+def console_addresses(
+    stores: Stores, staffing: Staffing, sessions: Sessions, exporting: Exporting, operations: ASGIApp
+) -> Iterator[Address]:
+    """Every address of the console; `operations` takes the calls that people try."""
+    catalog, pages = stores.catalog, stores.pages
+    desks = Desks(
+        home=Home(catalog),
+        calls=CallsDesk(pages, catalog),
+        call=CallDesk(stores.log, pages),
+        methods=MethodsDesk(catalog=catalog, desk=staffing.desk, pages=pages, try_call=Trier(operations)),
+        endpoints=EndpointsDesk(catalog=catalog, desk=staffing.desk, pages=pages),
+        exports=ExportsDesk(exporting=exporting, jobs=stores.jobs, files=stores.files, pages=pages, audit=stores.audit),
+        audit=AuditDesk(audit=stores.audit),
+        system=SystemDesk(state=stores.state, jobs=stores.jobs, holds=stores.holds, catalog=catalog),
+    )
+    door = ConsoleDoor(sessions=sessions, staff=stores.staff, now=now)
+    yield from door.addresses(tuple(console_table(desks)))

@@ -1,0 +1,51 @@
+"""The console's table: every address, what stands behind it, and the permission that opens it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from calltrail.console.audit import AuditDesk, audit_table
+from calltrail.console.call import CallDesk
+from calltrail.console.calls import CallsDesk
+from calltrail.console.catalog import catalog_table
+from calltrail.console.endpoints import EndpointsDesk
+from calltrail.console.exports import ExportsDesk, exports_table
+from calltrail.console.home import Home
+from calltrail.console.methods import MethodsDesk
+from calltrail.console.routes import ConsoleAddress
+from calltrail.console.system import SystemDesk, system_table
+from calltrail.domain.access import Permission
+
+_LOOK = (Permission.CALLS_VIEW,)
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """What stands behind the pages, a desk for each kind of thing."""
+
+    home: Home
+    calls: CallsDesk
+    call: CallDesk
+    methods: MethodsDesk
+    endpoints: EndpointsDesk
+    exports: ExportsDesk
+    audit: AuditDesk
+    system: SystemDesk
+
+
+def console_table(desks: Desks) -> Iterator[ConsoleAddress]:
+    """Every page and every form. Fixed addresses stand before those with variable parts."""
+    yield ConsoleAddress("GET", "/", desks.home.show)
+    yield from _calls(desks)
+    yield from catalog_table(desks.methods, desks.endpoints)
+    yield from exports_table(desks.exports)
+    yield from audit_table(desks.audit)
+    yield from system_table(desks.system)
+
+
+def _calls(desks: Desks) -> Iterator[ConsoleAddress]:
+    yield ConsoleAddress("GET", "/calls", desks.calls.show, _LOOK)
+    yield ConsoleAddress("GET", "/calls/{call_id}", desks.call.show, _LOOK)
+    yield ConsoleAddress("GET", "/calls/{call_id}/har", desks.call.har, _LOOK)
+    yield ConsoleAddress("GET", "/calls/{call_id}/request-body", desks.call.request_body, _LOOK)
+    yield ConsoleAddress("GET", "/calls/{call_id}/response-body", desks.call.response_body, _LOOK)
+    yield ConsoleAddress("GET", "/calls/{call_id}/{side}/{same}", desks.call.neighbour, _LOOK)

@@ -1,0 +1,1 @@
+"""The pages of the console, through the whole HTTP application."""
