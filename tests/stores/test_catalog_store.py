@@ -198,3 +198,22 @@ def test_threads_that_ask_while_another_process_saves_never_see_an_older_catalog
         for watcher in watchers:
             seen = watcher.result(timeout=30)
             assert seen == sorted(seen)
+
+
+def test_a_catalog_is_put_in_the_place_of_the_expected_one_only(catalog_store: CatalogStore) -> None:
+    first, second, third = (Catalog({name: IntegrationEndpoint(name, name)}) for name in ("a", "b", "c"))
+    assert catalog_store.save(first)
+    assert catalog_store.save(second, instead_of=first)
+    assert not catalog_store.save(third, instead_of=first)
+    assert catalog_store.current() == second
+
+
+def test_a_catalog_that_another_process_changed_is_not_overwritten(
+    registry: Registry, other_registry: Registry
+) -> None:
+    here, there = RegistryCatalogStore(registry), RegistryCatalogStore(other_registry, recheck_s=3600)
+    mine, theirs = (Catalog({name: IntegrationEndpoint(name, name)}) for name in ("a", "b"))
+    known = there.current()
+    here.save(theirs)
+    assert not there.save(mine, instead_of=known)
+    assert there.current() == theirs

@@ -1,18 +1,21 @@
 """What the services need from the places where things are kept. All stores of a port pass one contract suite."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from calltrail.domain.access import Permission, Principal, StaffMember
-from calltrail.domain.audit import AuditAction, AuditEntry
+from calltrail.domain.access import Principal
+from calltrail.domain.audit import AuditAction, AuditEntry, AuditFilter, NumberedEntry
 from calltrail.domain.calls import CallOutcome, CallRecord, CallRequest
 from calltrail.domain.catalog import Catalog, EndpointKey, KeyKind
 from calltrail.domain.exports import ExportFile, ExportJob, ExportOrder, ExportStatus, Shard, Snapshot
 from calltrail.domain.filters import CallFilter
 from calltrail.domain.keeping import Hold, Matching, Retention, Retired
+from calltrail.services.looking import CallPages as CallPages  # noqa: PLC0414 - a port like those below
+from calltrail.services.looking import CallPlace as CallPlace  # noqa: PLC0414 - likewise
+from calltrail.services.looking import Overview as Overview  # noqa: PLC0414 - likewise
 
 if TYPE_CHECKING:
     import polars as pl  # heavy, and only named here
@@ -88,27 +91,6 @@ class CallScanner(Protocol):
         `columns` are names of `LOG_SCHEMA`; the batches have those, in that order and of those types. A call that was
         open at the snapshot is shown as processing, without a second half, whatever became of it since.
         Repeating a scan gives the same rows.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class CallPlace:
-    """Where a call stands in the log: by start time, then by id."""
-
-    started_at: datetime
-    id: str
-
-
-class CallPages(Protocol):
-    """The log of calls, as those who look through it see it. Its methods block."""
-
-    def newest(
-        self, filter: CallFilter, columns: Sequence[str], count: int, before: CallPlace | None = None
-    ) -> "pl.DataFrame":
-        """The last `count` matching calls as they stand now, newest first; those before a place when one is given.
-
-        `columns` are names of `LOG_SCHEMA`. The place of the last call of a page is where the next one goes on: calls
-        that arrive meanwhile come before the first page and move nothing.
         """
 
 
@@ -221,39 +203,28 @@ class CatalogStore(Protocol):
     def current(self) -> Catalog:
         """The catalog as last saved, by whichever process; cheap enough to ask at every call."""
 
-    def save(self, catalog: Catalog) -> None:
-        """Put `catalog` in the place of the one before; keys of endpoints that are gone are revoked."""
+    def save(self, catalog: Catalog, instead_of: Catalog | None = None) -> bool:
+        """Put `catalog` in the place of the one before; keys of endpoints that are gone are revoked.
 
-    def add_key(self, endpoint_external_id: str, kind: KeyKind, sha256: bytes, now: datetime) -> EndpointKey:
+        False when the one before is no longer `instead_of`, if that is given, and then nothing is changed.
+        """
+
+    def add_key(
+        self, endpoint_external_id: str, kind: KeyKind, sha256: bytes, now: datetime, label: str = ""
+    ) -> EndpointKey:
         """Keep the hash of a new key. LookupError when the endpoint is unknown."""
 
     def keys(self, endpoint_external_id: str) -> tuple[EndpointKey, ...]:
         """Every key the endpoint ever had, oldest first."""
 
     def live_keys(self, endpoint_external_id: str) -> tuple[EndpointKey, ...]:
-        """Those not revoked; as cheap and as fresh as `current`."""
+        """Those not revoked; as cheap and as fresh as `current`, but for when they were last used."""
 
     def revoke_key(self, key_id: int, now: datetime) -> EndpointKey | None:
         """Revoke it; None when there is no such key. Revoking twice keeps the first time."""
 
-
-class StaffStore(Protocol):
-    """People, their roles, and what the roles permit."""
-
-    def add(self, email: str, password_hash: str, roles: Sequence[str]) -> None:
-        """Add a person. ValueError when the address is taken or a role is unknown."""
-
-    def find(self, email: str) -> StaffMember | None:
-        """The person as they stand now; addresses are matched without regard to case."""
-
-    def password_hash(self, email: str) -> str | None:
-        """None when there is no such person."""
-
-    def grant(self, role: str, permission: Permission) -> None:
-        """Let a role, new or known, hold the permission."""
-
-    def assign(self, email: str, roles: Sequence[str]) -> None:
-        """Give a person exactly these roles. LookupError when the person or a role is unknown."""
+    def note_key_uses(self, uses: Mapping[int, datetime]) -> None:
+        """Keep when keys, by their ids, were last used, where that is later than what is known."""
 
 
 class AuditJournal(Protocol):
@@ -264,6 +235,9 @@ class AuditJournal(Protocol):
 
     def entries(self, action: AuditAction | None = None) -> tuple[AuditEntry, ...]:
         """In the order added."""
+
+    def newest(self, filter: AuditFilter, count: int, before: int | None = None) -> tuple[NumberedEntry, ...]:
+        """The last `count` matching entries, newest first; of those before the number `before` when it is given."""
 
 
 class ExportJobs(Protocol):
@@ -276,6 +250,9 @@ class ExportJobs(Protocol):
 
     def get(self, job_id: int) -> ExportJob | None:
         """The job with its files."""
+
+    def newest(self, count: int, before: int | None = None) -> tuple[ExportJob, ...]:
+        """The last `count` jobs with their files, newest first; of those before that id when one is given."""
 
     def claim(self, worker: str, now: datetime, lease_s: float, limit: int) -> ExportJob | None:
         """Take up the oldest job that is queued or whose lease ran out, for `lease_s` seconds.

@@ -38,13 +38,16 @@ class MemoryCatalogStore:
     def current(self) -> Catalog:
         return self._catalog
 
-    def save(self, catalog: Catalog) -> None:
+    def save(self, catalog: Catalog, instead_of: Catalog | None = None) -> bool:
         now = datetime.now(UTC)
         with self._lock:
+            if instead_of is not None and self._catalog != instead_of:
+                return False
             self._catalog = catalog
             for key in self._keys:
                 if key.endpoint_external_id not in catalog.endpoints:
                     self._revoke(key, now)
+            return True
 
     def add_key(
         self, endpoint_external_id: str, kind: KeyKind, sha256: bytes, now: datetime, label: str = ""

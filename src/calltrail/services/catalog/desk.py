@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from threading import RLock
 
 from calltrail.domain.access import Permission, Principal
 from calltrail.domain.audit import AuditAction, AuditEntry
@@ -29,7 +28,6 @@ class CatalogDesk:
         self._access = access
         self._audit = audit
         self._now = now
-        self._changing = RLock()
 
     def changes(self, catalog: Catalog) -> tuple[str, ...]:
         """What applying it would change, a sentence each."""
@@ -37,18 +35,23 @@ class CatalogDesk:
 
     def apply(self, catalog: Catalog, by: Principal) -> tuple[str, ...]:
         """Put it in place and say what changed. Raises InvalidInput when `by` may not add the export steps in it."""
-        with self._changing:
-            changes = self.changes(catalog)
-            self._require_export_permission(catalog, by)
-            if changes:
-                self._catalog.save(catalog)
-                self._note(AuditAction.CATALOG_APPLIED, by, "catalog", changes=changes)
-            return changes
+        return self.change(lambda _: catalog, by)
 
     def change(self, change: Change, by: Principal) -> tuple[str, ...]:
-        """Apply what is made of the catalog as it stands. Raises as `apply` and the change do."""
-        with self._changing:
-            return self.apply(change(self._catalog.current()), by)
+        """Apply what is made of the catalog as it stands. Raises as `apply` and the change do.
+
+        When another process is faster, it is made once more, of what that one left.
+        """
+        while True:
+            known = self._catalog.current()
+            catalog = change(known)
+            changes = catalog_changes(known, catalog)
+            self._require_export_permission(known, catalog, by)
+            if not changes:
+                return ()
+            if self._catalog.save(catalog, instead_of=known):
+                self._note(AuditAction.CATALOG_APPLIED, by, "catalog", changes=changes)
+                return changes
 
     def create_key(
         self, endpoint_external_id: str, kind: KeyKind, by: Principal, label: str = ""
@@ -78,12 +81,11 @@ class CatalogDesk:
         self._note(AuditAction.KEY_REVOKED, by, f"endpoint {endpoint_external_id}", key=key_id)
         return key
 
-    def _require_export_permission(self, catalog: Catalog, by: Principal) -> None:
-        known = self._catalog.current().methods
+    def _require_export_permission(self, known: Catalog, catalog: Catalog, by: Principal) -> None:
         added = [
             name
             for name, method in catalog.methods.items()
-            if _exports(method.steps) and not (name in known and _exports(known[name].steps))
+            if _exports(method.steps) and not (name in known.methods and _exports(known.methods[name].steps))
         ]
         if added and not self._access.holds(by, Permission.INTEGRATION_LOGS_EXPORT):
             raise InvalidInput(

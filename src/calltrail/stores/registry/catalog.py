@@ -64,8 +64,10 @@ class RegistryCatalogStore:
     def live_keys(self, endpoint_external_id: str) -> tuple[EndpointKey, ...]:
         return self._latest().live_keys.get(endpoint_external_id, ())
 
-    def save(self, catalog: Catalog) -> None:
+    def save(self, catalog: Catalog, instead_of: Catalog | None = None) -> bool:
         with self._changing() as connection:
+            if instead_of is not None and _read_catalog(connection) != instead_of:
+                return False
             connection.execute(delete(endpoints))
             connection.execute(delete(methods))
             for endpoint in catalog.endpoints.values():
@@ -73,6 +75,7 @@ class RegistryCatalogStore:
             for method in catalog.methods.values():
                 connection.execute(insert(methods).values(system_name=method.system_name, definition=method))
             _revoke_keys_without_endpoint(connection, datetime.now(UTC))
+            return True
 
     def add_key(
         self, endpoint_external_id: str, kind: KeyKind, sha256: bytes, now: datetime, label: str = ""
