@@ -2,96 +2,31 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from calltrail.domain.calls import BodyEncoding, CallOutcome, CallRecord, CallRequest, CallStatus, LoggedBody
-from calltrail.domain.exports import Snapshot
+from calltrail.domain.calls import BodyEncoding, CallOutcome, CallRecord, CallStatus, LoggedBody
 from calltrail.domain.filters import CallFilter
-from calltrail.formats.frames import LOG_SCHEMA
-from calltrail.services.ports import CallLog, CallPages, CallPlace, CallScanner, Claim, LogUnavailable
-from calltrail.stores.archive.reader import ArchiveReader
+from calltrail.services.ports import Claim, LogUnavailable
 from calltrail.stores.journal.journal import CallJournal
 from calltrail.stores.journal.scanner import JournalReader
 from calltrail.stores.log_pages import LogPages
 from calltrail.stores.log_scanner import LogScanner
-from calltrail.stores.memory_log import MemoryCallLog
 from calltrail.stores.migrations import upgrade
 from tests.samples import NOON, a_request, an_outcome
-from tests.stores.archives import open_archiver
-
-EVERYTHING = CallFilter()
+from tests.stores.logs import EVERYTHING, LOGS, Log, fill, filters, open_log
 
 
-@dataclass
-class Log:
-    """A log as both of its processes see it."""
-
-    calls: CallLog
-    scanner: CallScanner
-    pages: CallPages
-    archive: Callable[[], int] = lambda: 0
-    """Moves what is final to the archive; whenever it is done, it must change nothing that is seen."""
-    archives_before_plan: bool = False
-
-    def get(self, call_id: str) -> CallRecord | None:
-        self.archive()
-        return self.calls.get(call_id)
-
-    async def write(self, request: CallRequest, status: CallStatus = CallStatus.COMPLETED) -> None:
-        await self.calls.finish(request, an_outcome(request, status), was_begun=False)
-
-    def rows(self, snapshot: Snapshot, filter: CallFilter = EVERYTHING, shard_bytes: int = 10**6) -> pl.DataFrame:
-        if self.archives_before_plan:
-            self.archive()
-        batches = [pl.DataFrame(schema=LOG_SCHEMA)]
-        for shard in self.scanner.plan(snapshot, filter, shard_bytes):
-            self.archive()
-            parts = list(self.scanner.scan(snapshot, filter, shard, tuple(LOG_SCHEMA), shard_bytes // 3 + 1))
-            assert sum(part.height for part in parts) == shard.rows
-            batches += parts
-        return pl.concat(batches)
-
-    def newest_ids(self, filter: CallFilter, count: int) -> list[str]:
-        """All matching calls, page by page."""
-        self.archive()
-        found: list[str] = []
-        place = None
-        while (page := self.pages.newest(filter, ("id", "started_at", "request_body"), count, place)).height:
-            found += page["id"].to_list()
-            place = CallPlace(page["started_at"][-1], page["id"][-1])
-        return found
-
-    def ids(self, filter: CallFilter = EVERYTHING) -> list[str]:
-        return self.rows(self.calls.snapshot(), filter)["id"].to_list()
-
-
-@pytest.fixture(params=["memory", "journal", "archive", "journal, then archive"])
+@pytest.fixture(params=LOGS)
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
-    if request.param == "memory":
-        memory = MemoryCallLog()
-        yield Log(memory, memory, memory)
-        return
-    path = tmp_path / "journal.db"
-    upgrade(path, "journal")
-    archive = ArchiveReader(tmp_path / "archive")
-    journal = CallJournal(path, tmp_path / "run", busy_timeout_s=0.2, find_archived=archive.find)
-    scanner = LogScanner(path, tmp_path / "archive")
-    pages = LogPages(path, tmp_path / "archive")
-    if request.param == "journal":
-        yield Log(journal, scanner, pages)
-    else:
-        with open_archiver(tmp_path) as archiver:
-            yield Log(journal, scanner, pages, archiver.run, request.param == "archive")
-    journal.close()
+    with open_log(request.param, tmp_path) as log:
+        yield log
 
 
 async def test_a_whole_record_comes_back_as_it_was_written(log: Log) -> None:
@@ -215,19 +150,6 @@ async def test_many_calls_at_once_are_each_written_once(log: Log) -> None:
     assert log.ids() == [request.id for request in requests]
 
 
-filters = st.builds(
-    CallFilter,
-    since=st.none() | st.integers(0, 9).map(lambda number: NOON + timedelta(seconds=number)),
-    till=st.none() | st.integers(0, 9).map(lambda number: NOON + timedelta(seconds=number)),
-    status=st.none() | st.sampled_from(CallStatus),
-    has_errors=st.none() | st.booleans(),
-    endpoint_external_id=st.none() | st.sampled_from(["a", "b", "'; DROP TABLE calls"]),
-    method_system_names=st.sets(st.sampled_from(["X", "Y", "Z"])).map(lambda names: tuple(sorted(names))),
-    device=st.none() | st.sampled_from(["d-1", "d-2"]),
-    text=st.none() | st.sampled_from(["number-1", "number-59", "Ж%_", "is wrong", "nowhere"]),
-)
-
-
 @given(filters)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_scan_gives_what_the_filter_matches(mixed_log: tuple[Log, list[CallRecord]], filter: CallFilter) -> None:
@@ -236,58 +158,9 @@ def test_a_scan_gives_what_the_filter_matches(mixed_log: tuple[Log, list[CallRec
     assert sorted(log.ids(filter)) == expected
 
 
-@given(filters, st.integers(1, 70))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_pages_give_what_the_filter_matches_newest_first(
-    mixed_log: tuple[Log, list[CallRecord]], filter: CallFilter, count: int
-) -> None:
-    log, records = mixed_log
-    matching = [record.request for record in records if filter.matches(record)]
-    newest_first = sorted(matching, key=lambda request: (request.started_at, request.id), reverse=True)
-    assert log.newest_ids(filter, count) == [request.id for request in newest_first]
-
-
-async def test_pages_neither_repeat_nor_miss_calls_of_one_microsecond(log: Log) -> None:
-    requests = [a_request() for _ in range(25)]
-    await asyncio.gather(*(log.write(request) for request in requests[:12]))
-    log.archive()
-    await asyncio.gather(*(log.write(request) for request in requests[12:]))
-    assert log.newest_ids(EVERYTHING, 3) == sorted((request.id for request in requests), reverse=True)
-
-
-async def test_a_page_goes_on_where_the_last_one_ended_whatever_arrives_meanwhile(log: Log) -> None:
-    requests = [a_request(NOON + timedelta(seconds=number)) for number in range(6)]
-    await asyncio.gather(*(log.write(request) for request in requests))
-    first = log.pages.newest(EVERYTHING, ("id",), 2)
-    await log.write(a_request(NOON + timedelta(seconds=9)))
-    log.archive()
-    second = log.pages.newest(EVERYTHING, ("id", "started_at"), 3, CallPlace(requests[4].started_at, requests[4].id))
-    assert first["id"].to_list() == [requests[5].id, requests[4].id]
-    assert second["id"].to_list() == [requests[3].id, requests[2].id, requests[1].id]
-
-
 @pytest.fixture
 async def mixed_log(log: Log) -> tuple[Log, list[CallRecord]]:
-    records = []
-    for number in range(60):
-        request = a_request(
-            NOON + timedelta(milliseconds=151 * number),
-            endpoint_external_id="ab"[number % 2],
-            method_system_name="XYZ"[number % 3],
-            device=("d-1", "d-2", None)[number % 3],
-            url=f"https://a.example/?q={'Ж%_' if number % 4 else ''}",
-            body=LoggedBody(f"number-{number}", 9),
-        )
-        await log.calls.begin(request, must_survive_power_loss=False)
-        outcome: CallOutcome | None = None
-        if number % 5:
-            status = CallStatus.FAILED if number % 7 == 0 else CallStatus.COMPLETED
-            has_errors = number % 7 == 0 or number % 11 == 0
-            errors = "/: is wrong" if has_errors else None
-            outcome = an_outcome(request, status, has_errors=has_errors, error_messages=errors)
-            await log.calls.finish(request, outcome, was_begun=True)
-        records.append(CallRecord(request, outcome))
-    return log, records
+    return log, await fill(log)
 
 
 class TestJournal:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from calltrail.domain.calls import CallOutcome, CallRecord, CallRequest, CallStatus
+from calltrail.domain.calls import EPOCH, CallOutcome, CallRecord, CallRequest, CallStatus
 from calltrail.domain.exports import Shard, Snapshot
 from calltrail.domain.filters import CallFilter
 from calltrail.formats.frames import LOG_SCHEMA
-from calltrail.services.ports import CallPlace, Claim
+from calltrail.services.looking import CallPlace, Overview
+from calltrail.services.ports import Claim
 from calltrail.stores.journal.rows import (
     OUTCOME_COLUMNS,
     REQUEST_COLUMNS,
@@ -18,6 +19,7 @@ from calltrail.stores.journal.rows import (
     plain_text_bytes,
     request_row,
 )
+from calltrail.stores.tallies import BUCKETS_SCHEMA, METHODS_SCHEMA
 
 _OPEN_OUTCOME = {**dict.fromkeys(OUTCOME_COLUMNS), "status": CallStatus.PROCESSING.value, "has_errors": False}
 
@@ -105,6 +107,29 @@ class MemoryCallLog:
         earlier = [call for call in matching if not place or (call.request.started_at, call.request.id) < place]
         return _frame(earlier[::-1][:count], columns)
 
+    def next_after(self, filter: CallFilter, columns: Sequence[str], count: int, after: CallPlace) -> pl.DataFrame:
+        matching = self._matching(self.snapshot(), filter)
+        place = (after.started_at, after.id)
+        later = [call for call in matching if (call.request.started_at, call.request.id) > place]
+        return _frame(later[:count], columns)
+
+    def overview(self, filter: CallFilter, bucket: timedelta) -> Overview:
+        matching = self._matching(self.snapshot(), filter)
+        starts = [call.request.started_at for call in matching]
+        return Overview(
+            calls=len(matching),
+            errors=sum(call.has_errors for call in matching),
+            size_bytes=sum(plain_text_bytes(call.request, call.outcome) for call in matching),
+            first=min(starts, default=None),
+            last=max(starts, default=None),
+            buckets=_buckets(matching, bucket),
+            methods=_methods(matching),
+        )
+
+    def extent(self) -> tuple[datetime, datetime] | None:
+        starts = [logged.record.request.started_at for logged in self._calls.values()]
+        return (min(starts), max(starts)) if starts else None
+
     def _matching(self, snapshot: Snapshot, filter: CallFilter) -> list[CallRecord]:
         seen = [_as_of(snapshot, logged) for logged in self._calls.values() if logged.begun_in <= snapshot.position]
         matching = [record for record in seen if filter.matches(record)]
@@ -114,6 +139,36 @@ class MemoryCallLog:
 def _as_of(snapshot: Snapshot, logged: _Logged) -> CallRecord:
     is_closed = logged.finished_in is not None and logged.finished_in <= snapshot.position
     return logged.record if is_closed else CallRecord(logged.record.request)
+
+
+def _buckets(calls: Sequence[CallRecord], bucket: timedelta) -> pl.DataFrame:
+    rows: dict[datetime, list[bool]] = {}
+    for call in calls:
+        start = EPOCH + (call.request.started_at - EPOCH) // bucket * bucket
+        rows.setdefault(start, []).append(call.has_errors)
+    return pl.DataFrame(
+        [(start, len(errors), sum(errors)) for start, errors in sorted(rows.items())], BUCKETS_SCHEMA, orient="row"
+    )
+
+
+def _methods(calls: Sequence[CallRecord]) -> pl.DataFrame:
+    rows = []
+    for name in sorted({call.request.method_system_name for call in calls}):
+        of_method = [call for call in calls if call.request.method_system_name == name]
+        took = sorted(
+            (call.outcome.finished_at - call.request.started_at) / timedelta(milliseconds=1)
+            for call in of_method
+            if call.outcome
+        )
+        errors, last = sum(call.has_errors for call in of_method), max(call.request.started_at for call in of_method)
+        rows.append((name, len(of_method), errors, _percentile(took, 50), _percentile(took, 95), last))
+    rows.sort(key=lambda row: -row[1])
+    return pl.DataFrame(rows, METHODS_SCHEMA, orient="row")
+
+
+def _percentile(ascending: Sequence[float], percent: int) -> float | None:
+    """The least of them that so many of a hundred do not exceed."""
+    return ascending[-(-len(ascending) * percent // 100) - 1] if ascending else None
 
 
 def _frame(calls: Sequence[CallRecord], columns: Sequence[str]) -> pl.DataFrame:

@@ -139,3 +139,8 @@ def block_starts(path: str) -> Sequence[tuple[datetime, int]]:
     """The first start time of each block of a file, with the number of its calls. Files never change."""
     blocks = json.loads(pq.read_metadata(path).metadata[_BLOCKS_KEY.encode()])
     return [(from_micros(start), rows) for start, rows in blocks]
+
+
+def scan_files(paths: Iterable[str]) -> pl.LazyFrame:
+    """Files of the table as one frame. Columns that came after a file was written are null in it."""
+    return pl.scan_parquet(list(paths), schema=dict(ARCHIVE_SCHEMA), missing_columns="insert")

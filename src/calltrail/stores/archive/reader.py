@@ -15,10 +15,10 @@ from calltrail.domain.calls import CallStatus
 from calltrail.domain.exports import Snapshot
 from calltrail.domain.filters import CallFilter
 from calltrail.formats.frames import LOG_SCHEMA, MOMENT
-from calltrail.services.ports import CallPlace
+from calltrail.services.looking import CallPlace
 from calltrail.stores.archive.books import Books
-from calltrail.stores.archive.data_files import FILE_ROWS, block_starts
-from calltrail.stores.archive.schema import ARCHIVE_SCHEMA, require_known_schema
+from calltrail.stores.archive.data_files import FILE_ROWS, block_starts, scan_files
+from calltrail.stores.archive.schema import require_known_schema
 from calltrail.stores.journal.rows import OUTCOME_COLUMNS, REQUEST_COLUMNS, SEARCHED_COLUMNS, Row
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -122,14 +122,15 @@ class ArchiveView:
         for window in _windows(files, filter, starts):
             yield _stretch(files, window)
 
-    def newest_stretches(self, filter: CallFilter) -> "Iterator[Stretch]":
-        """The window of the filter, cut against the order of time: first a block, then ever more, then files."""
-        files = self._files_within(filter).sort("last")
-        *older, newest = files.select("first", "path").iter_rows() if files.height else [(None, None)]
-        blocks = block_starts(newest[1]) if newest[1] else ()
-        starts = sorted({*(first for first, _ in older), *(start for start, _ in blocks)}, reverse=True)
-        doubled = [starts[2**n - 1] for n in range(len(starts).bit_length())]
-        for window in reversed(_windows(files, filter, doubled)):
+    def stretches_from_end(self, filter: CallFilter, *, newest_first: bool) -> "Iterator[Stretch]":
+        """The window of the filter, cut from its end or its beginning on: first a block, then ever more, then files."""
+        files = self._files_within(filter).sort("last" if newest_first else "first", descending=newest_first)
+        nearest, *others = files.select("first", "path").iter_rows() if files.height else [(None, None)]
+        blocks = block_starts(nearest[1]) if nearest[1] else ()
+        starts = sorted({*(first for first, _ in others), *(start for start, _ in blocks)}, reverse=newest_first)
+        doubled = [starts[2**n - 1] for n in range(not newest_first, len(starts).bit_length())]
+        windows = _windows(files, filter, doubled)
+        for window in reversed(windows) if newest_first else windows:
             yield _stretch(files, window)
 
     def _files_within(self, filter: CallFilter) -> pl.DataFrame:
@@ -197,18 +198,22 @@ class Stretch:
         """The matching calls, in no order."""
         return self._matching(snapshot).select(columns).collect()
 
-    def newest(self, columns: Sequence[str], count: int, before: CallPlace | None) -> pl.DataFrame:
-        """The last `count` of the matching calls, before the place if one is given, in no order; perhaps a few more."""
+    def page(self, columns: Sequence[str], count: int, place: CallPlace | None, *, descending: bool) -> pl.DataFrame:
+        """The last `count` of the matching calls, or the first, of those beyond the place; perhaps a few more.
+
+        They come in no order.
+        """
         start = pl.col("started_at")
         matching = self.log().filter(condition(self.filter))
-        if before:
-            matching = matching.filter(
-                (start < before.started_at) | ((start == before.started_at) & (pl.col("id") < before.id))
-            )
-        # Where the last ones begin is found first, so that other columns are read of few calls.
-        first_shown = matching.select(start.top_k(count).min()).collect().item()
-        from_there = pl.lit(value=False) if first_shown is None else start >= first_shown
-        return matching.filter(from_there).select(columns).collect()
+        if place:
+            is_beyond = pl.col("id") < place.id if descending else pl.col("id") > place.id
+            matching = matching.filter((start != place.started_at) | is_beyond)
+        # Where they begin is found first, so that other columns are read of few calls.
+        nearest = start.top_k(count).min() if descending else start.bottom_k(count).max()
+        edge = matching.select(nearest).collect().item()
+        if edge is None:
+            return matching.filter(pl.lit(value=False)).select(columns).collect()
+        return matching.filter(start >= edge if descending else start <= edge).select(columns).collect()
 
     def log(self) -> pl.LazyFrame:
         """The calls of its files, whichever they are."""
@@ -219,11 +224,6 @@ class Stretch:
         if self.last_finish > snapshot.position:
             log = log.filter(pl.col("begun_in") <= snapshot.position).with_columns(_as_of(snapshot))
         return log.filter(condition(self.filter))
-
-
-def scan_files(paths: Iterable[str]) -> pl.LazyFrame:
-    """Files of the table as one frame. Columns that came after a file was written are null in it."""
-    return pl.scan_parquet(list(paths), schema=dict(ARCHIVE_SCHEMA), missing_columns="insert")
 
 
 def _as_of(snapshot: Snapshot) -> list[pl.Expr]:
@@ -258,4 +258,10 @@ def condition(filter: CallFilter) -> pl.Expr:
     if filter.text is not None:
         occurs = [pl.col(column).str.contains(filter.text, literal=True) for column in SEARCHED_COLUMNS]
         terms.append(pl.any_horizontal(occurs).fill_null(value=False))
+    if filter.http_status_class is not None:
+        terms.append(pl.col("http_status_code") // 100 == filter.http_status_class)
+    if filter.least_duration is not None:
+        terms.append(pl.col("finished_at") - pl.col("started_at") >= filter.least_duration)
+    if filter.most_duration is not None:
+        terms.append(pl.col("finished_at") - pl.col("started_at") <= filter.most_duration)
     return pl.all_horizontal(terms)

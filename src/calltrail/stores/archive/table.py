@@ -14,8 +14,8 @@ from deltalake.transaction import AddAction, CommitProperties, PostCommitHookPro
 from calltrail.domain.filters import CallFilter
 from calltrail.formats.frames import MOMENT
 from calltrail.stores.archive.books import Books
-from calltrail.stores.archive.data_files import BLOCK_ROWS, FILE_ROWS, write_files
-from calltrail.stores.archive.reader import condition, scan_files, view_of
+from calltrail.stores.archive.data_files import BLOCK_ROWS, FILE_ROWS, scan_files, write_files
+from calltrail.stores.archive.reader import condition, view_of
 from calltrail.stores.archive.schema import DAY, TABLE_PROPERTIES, delta_schema, require_known_schema
 from calltrail.stores.durable import make_folder, sync_file, sync_folder
 

@@ -1,5 +1,6 @@
 """Filters and columns in SQL, as of a commit of the journal."""
 
+from datetime import timedelta
 from typing import Any
 
 from calltrail.domain.calls import CallStatus, to_micros
@@ -8,6 +9,7 @@ from calltrail.stores.journal.rows import OUTCOME_COLUMNS, SEARCHED_COLUMNS
 
 _BEFORE_ALL = -(2**63)
 _AFTER_ALL = 2**63 - 1
+_MICROSECOND = timedelta(microseconds=1)
 
 _AS_OF = {
     "status": "CASE WHEN finished_in <= :position THEN status ELSE 'processing' END",
@@ -59,4 +61,20 @@ def condition(position: int, filter: CallFilter, archived: int) -> tuple[str, di
     if filter.text is not None:
         terms.append(f"({' OR '.join(f'instr({shown(column)}, :text)' for column in SEARCHED_COLUMNS)})")
         values["text"] = filter.text
-    return " AND ".join(terms), values
+    of_answers, more_values = _of_answers(filter)
+    return " AND ".join(terms + of_answers), values | more_values
+
+
+def _of_answers(filter: CallFilter) -> tuple[list[str], dict[str, Any]]:
+    """Terms that no open call meets, and their values."""
+    terms, values = [], {}
+    if filter.http_status_class is not None:
+        terms.append("http_status_code / 100 = :http_status_class")
+        values["http_status_class"] = filter.http_status_class
+    if filter.least_duration is not None:
+        terms.append("finished_at - started_at >= :least_duration")
+        values["least_duration"] = filter.least_duration // _MICROSECOND
+    if filter.most_duration is not None:
+        terms.append("finished_at - started_at <= :most_duration")
+        values["most_duration"] = filter.most_duration // _MICROSECOND
+    return ["finished_in <= :position", *terms] if terms else [], values
