@@ -7,7 +7,9 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 from typing import TypeVar
@@ -26,6 +28,12 @@ _COLUMNS = ("id", "started_at", "finished_at", "method_system_name", "endpoint_e
             "status", "has_errors", "error_messages", "http_method", "http_status_code", "url")  # fmt: skip
 """What a table of calls shows."""
 
+_BARS = 120
+"""Of a timeline."""
+
+_ALL = timedelta(days=36_500)
+_WINDOWS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "all": _ALL}
+
 _QUESTIONS = 400
 _NOT_COUNTED = 10
 
@@ -37,41 +45,70 @@ def main() -> None:
     pages = LogPages(settings.journal_path, settings.archive_folder)
     archive = ArchiveReader(settings.archive_folder)
     chance = random.Random(1)
-    took: dict[str, list[float]] = {"a filter of 50 or more": [], "a filter of fewer": [], "by id": []}
-    for number in range(_QUESTIONS):
-        calls_filter = _some_filter(chance, archive)
-        page, ms = _timed(lambda asked=calls_filter: pages.newest(asked, _COLUMNS, _PAGE))  # type: ignore[misc]
-        if number >= _NOT_COUNTED:
-            took["a filter of 50 or more" if page.height == _PAGE else "a filter of fewer"].append(ms)
-    for number, call_id in enumerate(_some_ids(chance, archive)):
-        found, ms = _timed(lambda asked=call_id: archive.find(asked))  # type: ignore[misc]
-        assert found
-        if number >= _NOT_COUNTED:
-            took["by id"].append(ms)
-    print(json.dumps({name: _figures(times) for name, times in took.items()}))
+    took: dict[str, list[float]] = {}
+
+    def ask(kind: str, questions: Iterable[Callable[[], Answer]]) -> None:
+        for number, question in enumerate(questions):
+            answer, ms = _timed(question)
+            assert answer is not None
+            if number >= _NOT_COUNTED:
+                took.setdefault(kind, []).append(ms)
+
+    ask("newest", (_newest(pages, some) for some in _filters(chance, archive, _QUESTIONS)))
+    for window, back in _WINDOWS.items():
+        ask(window, (_shown(pages, some) for some in _filters(chance, archive, _QUESTIONS // 4, back)))
+    ask("device", (_newest(pages, CallFilter(device=device)) for device in _some(chance, archive, "device", 2)))
+    ask("by id", (partial(archive.find, call_id) for call_id in _some(chance, archive, "id", 20)))
+    print(json.dumps({kind: _figures(times) for kind, times in took.items()}))
 
 
-def _some_filter(chance: random.Random, archive: ArchiveReader) -> CallFilter:
-    """Each criterion in half of the filters; frequent names more often, as people ask for what there is."""
+def _newest(pages: LogPages, some: CallFilter) -> Callable[[], object]:
+    return lambda: pages.newest(some, _COLUMNS, _PAGE)
+
+
+def _shown(pages: LogPages, some: CallFilter) -> Callable[[], object]:
+    """All that a page of the console shows."""
+
+    def show() -> object:
+        page, extent = pages.newest(some, _COLUMNS, _PAGE), pages.extent()
+        assert extent
+        since, till = some.since or extent[0], some.till or extent[1]
+        bucket = timedelta(seconds=1 + (till - since) // timedelta(seconds=_BARS))
+        return page, pages.overview(some, bucket)
+
+    return show
+
+
+def _filters(
+    chance: random.Random, archive: ArchiveReader, count: int, back: timedelta | None = None
+) -> Iterator[CallFilter]:
+    """Each criterion in half of the filters; frequent names more often, as people ask for what there is.
+
+    `back` is how long their windows are, which end anywhere.
+    """
     first, last = archive.view().files.select(pl.col("first").min(), pl.col("last").max()).row(0)
-    return CallFilter(
-        till=first + (last - first) * chance.random() if chance.random() < 0.5 else None,
-        status=chance.choice([CallStatus.COMPLETED, CallStatus.FAILED]) if chance.random() < 0.2 else None,
-        has_errors=chance.random() < 0.7 if chance.random() < 0.5 else None,
-        endpoint_external_id=_one_of(chance, ENDPOINTS) if chance.random() < 0.5 else None,
-        method_system_names=(_one_of(chance, METHODS),) if chance.random() < 0.5 else (),
-    )
+    for _ in range(count):
+        end = first + (last - first) * chance.random() if back or chance.random() < 0.5 else None
+        yield CallFilter(
+            since=end - back if end and back else None,
+            till=None if back == _ALL else end,
+            status=chance.choice([CallStatus.COMPLETED, CallStatus.FAILED]) if chance.random() < 0.2 else None,
+            has_errors=chance.random() < 0.7 if chance.random() < 0.5 else None,
+            endpoint_external_id=_one_of(chance, ENDPOINTS) if chance.random() < 0.5 else None,
+            method_system_names=(_one_of(chance, METHODS),) if chance.random() < 0.5 else (),
+        )
 
 
 def _one_of(chance: random.Random, names: tuple[str, ...]) -> str:
     return chance.choices(names, [1 / place for place in range(1, len(names) + 1)])[0]
 
 
-def _some_ids(chance: random.Random, archive: ArchiveReader) -> list[str]:
+def _some(chance: random.Random, archive: ArchiveReader, column: str, of_each: int) -> list[str]:
+    """Values of a column, of some files."""
     paths = archive.view().files["path"].to_list()
     few = chance.sample(paths, min(20, len(paths)))
-    ids = [pl.read_parquet(path, columns=["id"])["id"].to_list() for path in few]
-    return [call_id for of_file in ids for call_id in chance.sample(of_file, min(20, len(of_file)))]
+    values = [pl.read_parquet(path, columns=[column])[column].drop_nulls().to_list() for path in few]
+    return [value for of_file in values for value in chance.sample(of_file, min(of_each, len(of_file)))]
 
 
 def _timed(ask: Callable[[], Answer]) -> tuple[Answer, float]:
@@ -83,7 +120,7 @@ def _timed(ask: Callable[[], Answer]) -> tuple[Answer, float]:
 def _figures(times: list[float]) -> dict[str, float]:
     """NaN where nothing of the kind was asked."""
     cuts = quantiles(times, n=100) if len(times) > 1 else [float("nan")] * 99
-    return {"p50": cuts[49], "p99": cuts[98], "questions": len(times)}
+    return {"p50": cuts[49], "p95": cuts[94], "p99": cuts[98], "questions": len(times)}
 
 
 if __name__ == "__main__":

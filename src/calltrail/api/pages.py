@@ -10,10 +10,12 @@ from string import Template
 from starlette.requests import Request
 from starlette.responses import Response
 
+from calltrail.services.access.rights import FEWEST_PASSWORD_CHARS
+
 _FOLDER = Path(__file__).parent / "templates"
 _STYLE = (_FOLDER / "page.css").read_text()
-_PAGE, _SIGN_IN, _SIGNED_IN, _ERROR = (
-    Template((_FOLDER / f"{name}.html").read_text()) for name in ("page", "sign_in", "signed_in", "error")
+_PAGE, _SIGN_IN, _SIGNED_IN, _WELCOME, _ERROR = (
+    Template((_FOLDER / f"{name}.html").read_text()) for name in ("page", "sign_in", "signed_in", "welcome", "error")
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
@@ -43,11 +45,20 @@ def signed_in_page(email: str) -> Response:
     return _page(200, "Signed in", _SIGNED_IN, None, email=email)
 
 
+def welcome_page(status_code: int, message: str, *, email: str) -> Response:
+    """The form by which an invited person chooses a password; it is sent to where it is."""
+    return _page(
+        status_code, "Welcome", _WELCOME, None, message=message, email=email, fewest=str(FEWEST_PASSWORD_CHARS)
+    )
+
+
 def error_page(status_code: int, title: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     return _page(status_code, title, _ERROR, headers, message=message)
 
 
 def _page(status_code: int, title: str, content: Template, headers: Mapping[str, str] | None, **texts: str) -> Response:
+    # What went wrong is read out at once.
+    texts |= {"role": "alert" if status_code >= 400 else "note"}
     filled = content.substitute({name: escape(text) for name, text in texts.items()})
     html = _PAGE.substitute(title=escape(title), style=_STYLE, content=filled)
     return Response(html, status_code, {**_HEADERS, **(headers or {})}, "text/html; charset=utf-8")

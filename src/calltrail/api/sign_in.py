@@ -43,7 +43,7 @@ class SignIn:
         """Check the password; the right one leads on to `next` with a session."""
         if not is_same_origin(request):
             return error_response(request, 403, "A form of another site can't sign anybody in.")
-        form = await _read_form(request)
+        form = await read_form(request)
         if form is None:
             return error_response(request, 413, "The form is too large.")
         email, next_path = form.get("email", "").strip(), local_path(form.get("next"))
@@ -77,7 +77,7 @@ def local_path(path: str | None) -> str:
     return path if path and re.fullmatch(r"/(?!/)[^\\\x00-\x20\x7f]*", path) else "/"
 
 
-async def _read_form(request: Request) -> dict[str, str] | None:
+async def read_form(request: Request) -> dict[str, str] | None:
     """The fields of a form; None when it is too large."""
     body = bytearray()
     async for piece in request.stream():

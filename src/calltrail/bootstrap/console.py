@@ -9,6 +9,7 @@ from calltrail.api.sessions import Sessions
 from calltrail.bootstrap.clock import now
 from calltrail.bootstrap.stores import Staffing, Stores
 from calltrail.bootstrap.trying import Trier
+from calltrail.console.account import AccountDesk
 from calltrail.console.audit import AuditDesk
 from calltrail.console.call import CallDesk
 from calltrail.console.calls import CallsDesk
@@ -16,9 +17,11 @@ from calltrail.console.endpoints import EndpointsDesk
 from calltrail.console.exports import ExportsDesk
 from calltrail.console.home import Home
 from calltrail.console.methods import MethodsDesk
+from calltrail.console.people import PeopleDesk
 from calltrail.console.routes import ConsoleDoor
 from calltrail.console.system import SystemDesk
 from calltrail.console.table import Desks, console_table
+from calltrail.console.welcome import Welcome
 from calltrail.services.exports.exporting import Exporting
 
 
@@ -34,8 +37,11 @@ def console_addresses(
         methods=MethodsDesk(catalog=catalog, desk=staffing.desk, pages=pages, try_call=Trier(operations)),
         endpoints=EndpointsDesk(catalog=catalog, desk=staffing.desk, pages=pages),
         exports=ExportsDesk(exporting=exporting, jobs=stores.jobs, files=stores.files, pages=pages, audit=stores.audit),
+        people=PeopleDesk(people=staffing.people),
+        account=AccountDesk(people=staffing.people, passes=staffing.passes),
         audit=AuditDesk(audit=stores.audit),
         system=SystemDesk(state=stores.state, jobs=stores.jobs, holds=stores.holds, catalog=catalog),
     )
     door = ConsoleDoor(sessions=sessions, staff=stores.staff, now=now)
     yield from door.addresses(tuple(console_table(desks)))
+    yield from Welcome(people=staffing.people, sessions=sessions).addresses()

@@ -1,12 +1,14 @@
 """The audit journal: who did what, newest first."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
 from calltrail.api.fields import Field, read_moment
+from calltrail.console.catalog_paths import endpoint_path
+from calltrail.console.people_words import person_path
 from calltrail.console.routes import ConsoleAddress
 from calltrail.console.visits import Answer, Page, Visit
 from calltrail.domain.access import Permission
@@ -16,7 +18,11 @@ from calltrail.services.ports import AuditJournal
 
 _PAGE = 100
 _WORDS = ("since", "till", "action", "principal", "subject")
-_PAGES_OF_SUBJECTS = {"export": "exports", "endpoint": "endpoints", "staff": "people"}
+_PAGES_OF_SUBJECTS: Mapping[str, Callable[[str], str]] = {
+    "export": lambda number: f"/exports/{number}",
+    "endpoint": endpoint_path,
+    "staff": person_path,
+}
 """Where the first word of a subject leads."""
 
 
@@ -58,8 +64,8 @@ def audit_table(desk: AuditDesk) -> Iterator[ConsoleAddress]:
 def subject_path(subject: str) -> str | None:
     """The page of what an entry is about, where there is one."""
     kind, _, name = subject.partition(" ")
-    folder = _PAGES_OF_SUBJECTS.get(kind)
-    return f"/{folder}/{quote(name, safe='')}" if folder and name else None
+    path_of = _PAGES_OF_SUBJECTS.get(kind)
+    return path_of(name) if path_of and name else None
 
 
 def _read(query: QueryParams) -> _Asked:

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from calltrail.api.errors import error_response
 from calltrail.api.origins import is_same_origin
 from calltrail.api.routes import Address, OpenedBy
-from calltrail.api.sessions import Sessions, api_token
+from calltrail.api.sessions import Sessions, api_token, session_secret
 from calltrail.api.sign_in import SIGN_IN_CHALLENGE, SIGN_IN_PATH
 from calltrail.console.rendering import PAGE_HEADERS, STATIC, render
 from calltrail.console.visits import Answer, Download, Form, NotFound, Page, Redirect, Refused, Visit
@@ -105,6 +105,7 @@ class ConsoleDoor:
             query=QueryParams(request.url.query),
             form=form,
             form_token=self._sessions.form_token(request),
+            session=session_secret(request),
             base_url=f"{request.url.scheme}://{request.url.netloc}",
             now=self._now(),
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from calltrail.console.account import AccountDesk, account_table
 from calltrail.console.audit import AuditDesk, audit_table
 from calltrail.console.call import CallDesk
 from calltrail.console.calls import CallsDesk
@@ -11,6 +12,7 @@ from calltrail.console.endpoints import EndpointsDesk
 from calltrail.console.exports import ExportsDesk, exports_table
 from calltrail.console.home import Home
 from calltrail.console.methods import MethodsDesk
+from calltrail.console.people import PeopleDesk, people_table
 from calltrail.console.routes import ConsoleAddress
 from calltrail.console.system import SystemDesk, system_table
 from calltrail.domain.access import Permission
@@ -28,6 +30,8 @@ class Desks:
     methods: MethodsDesk
     endpoints: EndpointsDesk
     exports: ExportsDesk
+    people: PeopleDesk
+    account: AccountDesk
     audit: AuditDesk
     system: SystemDesk
 
@@ -38,6 +42,8 @@ def console_table(desks: Desks) -> Iterator[ConsoleAddress]:
     yield from _calls(desks)
     yield from catalog_table(desks.methods, desks.endpoints)
     yield from exports_table(desks.exports)
+    yield from people_table(desks.people)
+    yield from account_table(desks.account)
     yield from audit_table(desks.audit)
     yield from system_table(desks.system)
 

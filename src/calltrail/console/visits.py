@@ -31,6 +31,9 @@ class Visit:
     form_token: str
     """What a form must bring along, so that no other site can have made it."""
 
+    session: str
+    """Secret of the session; empty for a program."""
+
     base_url: str
     """Scheme and host, as the visitor reached us."""
 

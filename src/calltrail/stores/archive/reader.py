@@ -15,11 +15,11 @@ from calltrail.domain.calls import CallStatus
 from calltrail.domain.exports import Snapshot
 from calltrail.domain.filters import CallFilter
 from calltrail.formats.frames import LOG_SCHEMA, MOMENT
-from calltrail.services.looking import CallPlace
 from calltrail.stores.archive.books import Books
 from calltrail.stores.archive.data_files import FILE_ROWS, block_starts, scan_files
 from calltrail.stores.archive.schema import require_known_schema
 from calltrail.stores.journal.rows import OUTCOME_COLUMNS, REQUEST_COLUMNS, SEARCHED_COLUMNS, Row
+from calltrail.stores.pages import Page
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -99,11 +99,11 @@ class ArchiveView:
 
     def paths_within(self, filter: CallFilter) -> list[str]:
         """Of the files that may have calls of the window."""
-        return self._files_within(filter)["path"].to_list()
+        return self.files_within(filter)["path"].to_list()
 
     def rows_within(self, filter: CallFilter) -> int:
         """About how many calls start in the window, whatever else the filter asks."""
-        files = self._files_within(filter)
+        files = self.files_within(filter)
         first, last = pl.col("first"), pl.col("last") + _MICROSECOND
         from_ = pl.max_horizontal(first, pl.lit(filter.since, MOMENT)) if filter.since else first
         till = pl.min_horizontal(last, pl.lit(filter.till, MOMENT)) if filter.till else last
@@ -115,7 +115,7 @@ class ArchiveView:
 
         Stretches without calls of the archive are there too, so that the whole window is covered.
         """
-        files = self._files_within(filter)
+        files = self.files_within(filter)
         pieces = files.select("first", "rows") if rows >= FILE_ROWS else _blocks(files["path"])
         number = (pl.col("rows").cum_sum() - pl.col("rows")) // rows
         starts = pieces.sort("first").group_by(number, maintain_order=True).agg(pl.col("first").min())["first"]
@@ -124,7 +124,7 @@ class ArchiveView:
 
     def stretches_from_end(self, filter: CallFilter, *, newest_first: bool) -> "Iterator[Stretch]":
         """The window of the filter, cut from its end or its beginning on: first a block, then ever more, then files."""
-        files = self._files_within(filter).sort("last" if newest_first else "first", descending=newest_first)
+        files = self.files_within(filter).sort("last" if newest_first else "first", descending=newest_first)
         nearest, *others = files.select("first", "path").iter_rows() if files.height else [(None, None)]
         blocks = block_starts(nearest[1]) if nearest[1] else ()
         starts = sorted({*(first for first, _ in others), *(start for start, _ in blocks)}, reverse=newest_first)
@@ -133,7 +133,8 @@ class ArchiveView:
         for window in reversed(windows) if newest_first else windows:
             yield _stretch(files, window)
 
-    def _files_within(self, filter: CallFilter) -> pl.DataFrame:
+    def files_within(self, filter: CallFilter) -> pl.DataFrame:
+        """Those that may have calls of the window."""
         return self.files.filter(*overlaps(filter))
 
 
@@ -198,22 +199,15 @@ class Stretch:
         """The matching calls, in no order."""
         return self._matching(snapshot).select(columns).collect()
 
-    def page(self, columns: Sequence[str], count: int, place: CallPlace | None, *, descending: bool) -> pl.DataFrame:
-        """The last `count` of the matching calls, or the first, of those beyond the place; perhaps a few more.
-
-        They come in no order.
-        """
+    def page(self, page: Page, columns: Sequence[str]) -> pl.DataFrame:
+        """The calls of the page, perhaps some more, in no order."""
         start = pl.col("started_at")
-        matching = self.log().filter(condition(self.filter))
-        if place:
-            is_beyond = pl.col("id") < place.id if descending else pl.col("id") > place.id
-            matching = matching.filter((start != place.started_at) | is_beyond)
+        matching = self.log().filter(condition(self.filter), page.is_beyond_place)
+        nearest = start.top_k(page.count).min() if page.is_newest else start.bottom_k(page.count).max()
         # Where they begin is found first, so that other columns are read of few calls.
-        nearest = start.top_k(count).min() if descending else start.bottom_k(count).max()
         edge = matching.select(nearest).collect().item()
-        if edge is None:
-            return matching.filter(pl.lit(value=False)).select(columns).collect()
-        return matching.filter(start >= edge if descending else start <= edge).select(columns).collect()
+        is_near = pl.lit(value=False) if edge is None else start >= edge if page.is_newest else start <= edge
+        return matching.filter(is_near).select(columns).collect()
 
     def log(self) -> pl.LazyFrame:
         """The calls of its files, whichever they are."""
@@ -258,10 +252,15 @@ def condition(filter: CallFilter) -> pl.Expr:
     if filter.text is not None:
         occurs = [pl.col(column).str.contains(filter.text, literal=True) for column in SEARCHED_COLUMNS]
         terms.append(pl.any_horizontal(occurs).fill_null(value=False))
+    return pl.all_horizontal(*terms, *_of_answers(filter))
+
+
+def _of_answers(filter: CallFilter) -> Iterator[pl.Expr]:
+    """Terms that no call meets while it is processing."""
+    took = pl.col("finished_at") - pl.col("started_at")
     if filter.http_status_class is not None:
-        terms.append(pl.col("http_status_code") // 100 == filter.http_status_class)
+        yield pl.col("http_status_code") // 100 == filter.http_status_class
     if filter.least_duration is not None:
-        terms.append(pl.col("finished_at") - pl.col("started_at") >= filter.least_duration)
+        yield took >= filter.least_duration
     if filter.most_duration is not None:
-        terms.append(pl.col("finished_at") - pl.col("started_at") <= filter.most_duration)
-    return pl.all_horizontal(terms)
+        yield took <= filter.most_duration

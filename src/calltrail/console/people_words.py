@@ -1,0 +1,69 @@
+"""What permissions and fields are called, how a person stands, and where the pages of people and roles are."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from urllib.parse import quote
+
+from calltrail.console.catalog_problems import FormProblem
+from calltrail.domain.access import Permission, StaffMember
+from calltrail.domain.problems import Problem
+
+PEOPLE_PATH, ROLES_PATH = "/people", "/roles"
+
+PERMISSION_WORDS: Mapping[Permission, str] = MappingProxyType(
+    {
+        Permission.CALLS_VIEW: "Look at calls.",
+        Permission.INTEGRATION_LOGS_EXPORT: "Read exported logs, and give an API method an export step.",
+        Permission.CATALOG_EDIT: "Change endpoints, API methods and keys.",
+        Permission.STAFF_EDIT: "Change people and roles, and so come to hold everything else.",
+        Permission.AUDIT_VIEW: "Look at the audit journal and the state of the system.",
+    }
+)
+"""What each permits, in the order of the pages."""
+
+_LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "email": "E-mail address",
+        "roles": "Roles",
+        "name": "Name of the new role",
+        "old": "Old password",
+        "new": "New password",
+        "again": "New password again",
+        "label": "What it is for",
+        "days": "Good for",
+    }
+)
+"""Of fields, by their ids."""
+
+
+def told(problems: Iterable[Problem]) -> tuple[FormProblem, ...]:
+    """Problems at the fields of their form."""
+    return tuple(_placed(problem) for problem in problems)
+
+
+def state_of(person: StaffMember) -> str:
+    """How a person stands, in a word."""
+    if person.is_disabled:
+        return "disabled"
+    return "invited" if person.is_invited else "enabled"
+
+
+def person_path(email: str) -> str:
+    return f"{PEOPLE_PATH}/{_part(email)}"
+
+
+def role_path(name: str) -> str:
+    return f"{ROLES_PATH}/{_part(name)}"
+
+
+def _part(name: str) -> str:
+    """The name as one part of a path: as the server undoes one escaping beforehand, some of it is escaped twice."""
+    once = name.replace("%", "%25").replace("/", "%2F")
+    if name.endswith(".json") or name in (".", ".."):
+        once = once.replace(".", "%2E")
+    return quote(once, safe="@")
+
+
+def _placed(problem: Problem) -> FormProblem:
+    field = problem.location.removeprefix("/")
+    return FormProblem(field, _LABELS.get(field, field), problem.message)
