@@ -63,6 +63,7 @@ async def test_the_right_password_leads_on_with_a_session(site: Site) -> None:
     assert "Secure" not in cookie
     page = await site.get("/sign-in", cookie=cookie.partition(";")[0])
     assert f"You are signed in as <strong>{OWNER}</strong>" in page.text
+    assert '<a href="/">' in page.text
 
 
 async def test_a_session_that_began_over_https_never_travels_without_it(site: Site) -> None:

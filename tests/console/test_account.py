@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from calltrail.domain.audit import AuditAction
+from calltrail.services.access.passes import hash_secret
 from tests.api.site import CLERK, OWNER, PASSWORD
 from tests.asgi import Response, request
 from tests.console.attributes import attributes_at
@@ -17,7 +18,7 @@ NEW_PASSWORD = "battery staple horse"
 
 def secret_of(page: Response) -> str:
     """The API token that a page shows."""
-    (secret,) = texts_at(page, "//*[@id='secret']")
+    (secret,) = texts_at(page, "//*[@id='new-token']")
     assert secret.startswith("calltrail_token_")
     return secret
 
@@ -94,6 +95,16 @@ async def test_a_token_is_shown_once_and_acts_for_its_person() -> None:
     assert view["email"] == VIEWER
     assert (await viewer.json("/account"))["tokens"][0]["last_used_at"]
     assert (await program.get("/people.json", Authorization=f"Bearer {secret}")).status == 403
+
+
+async def test_no_page_of_the_account_shows_a_secret_or_what_is_kept_of_it() -> None:
+    house = House()
+    viewer = await house.person(VIEWER)
+    secret = secret_of(await viewer.post("/account/tokens", {"label": "nightly", "days": ""}))
+    kept = (hash_secret(secret).hex(), house.site.staff.password_hash(VIEWER), viewer.cookie.partition("=")[2])
+    for path in ("/account", "/account.json"):
+        text = (await viewer.get(path)).text
+        assert not [word for word in (secret, *kept) if not word or word in text]
 
 
 async def test_who_may_not_look_at_calls_gets_an_example_that_works() -> None:

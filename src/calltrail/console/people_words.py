@@ -33,12 +33,12 @@ _LABELS: Mapping[str, str] = MappingProxyType(
         "days": "Good for",
     }
 )
-"""Of fields, by their ids."""
+"""Of fields, by their ids, in the order of the pages."""
 
 
 def told(problems: Iterable[Problem]) -> tuple[FormProblem, ...]:
-    """Problems at the fields of their form."""
-    return tuple(_placed(problem) for problem in problems)
+    """Problems at the fields of their form, in the order of the page."""
+    return tuple(sorted((_placed(problem) for problem in problems), key=_order))
 
 
 def state_of(person: StaffMember) -> str:
@@ -62,6 +62,11 @@ def _part(name: str) -> str:
     if name.endswith(".json") or name in (".", ".."):
         once = once.replace(".", "%2E")
     return quote(once, safe="@")
+
+
+def _order(problem: FormProblem) -> int:
+    """The form as a whole, then its fields."""
+    return list(_LABELS).index(problem.field) if problem.field in _LABELS else -1
 
 
 def _placed(problem: Problem) -> FormProblem:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from calltrail.console.catalog_paths import method_path
 from calltrail.console.routes import ConsoleAddress
 from calltrail.console.visits import Answer, Page, Visit
 from calltrail.domain.access import Permission
@@ -98,7 +99,7 @@ class SystemDesk:
             },
             holds=self._holds.live(),
         )
-        return Page("system", view)
+        return Page("system", view, more={"method_path": method_path})
 
 
 def system_table(desk: SystemDesk) -> Iterator[ConsoleAddress]:

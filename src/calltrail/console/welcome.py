@@ -65,4 +65,4 @@ class Welcome:
 
 def _over() -> Response:
     message = "It was used, its time is over, or its address is not complete. Ask whoever invited you for a new one."
-    return error_page(410, "This invitation is over", message)
+    return error_page(404, "This invitation is over", message)

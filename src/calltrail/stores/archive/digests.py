@@ -59,6 +59,11 @@ class Digest:
         frames = [self.blocks, self.runs, *([self.figures.calls] if self.figures else ())]
         return names + sum(int(frame.estimated_size()) for frame in frames)
 
+    def is_within(self, filter: CallFilter) -> bool:
+        """Whether all its calls start in the window."""
+        since, till = _bounds(filter)
+        return since <= self.first and self.last < till
+
     def runs_of(self, filter: CallFilter) -> pl.DataFrame:
         """Runs that may have calls which match, whatever device or text is asked for."""
         if not self._knows(filter):
@@ -76,7 +81,7 @@ class Digest:
             return self.figures.of_some([pl.lit(value=False)])
         terms = list(self._terms(filter, NUMBER_OF_METHOD, pl.col("endpoint"), pl.col("outcome")))
         since, till = _bounds(filter)
-        if not self._is_within(since, till):
+        if not self.is_within(filter):
             terms.append(pl.col("started_at").is_between(since, till, closed="left"))
         if filter.least_duration is not None:
             terms.append(pl.col("took") >= filter.least_duration // _MICROSECOND)
@@ -86,7 +91,7 @@ class Digest:
 
     def _terms_of_runs(self, filter: CallFilter) -> Iterator[pl.Series]:
         since, till = _bounds(filter)
-        if not self._is_within(since, till):
+        if not self.is_within(filter):
             blocks = self.blocks.filter(pl.col("last") >= since, pl.col("first") < till)["block"]
             yield self.runs["block"].is_in(blocks.implode())
         yield from self._terms(filter, self.runs["method"], self.runs["endpoint"], self.runs["outcome"])
@@ -114,9 +119,6 @@ class Digest:
         methods, endpoint = filter.method_system_names, filter.endpoint_external_id
         is_method_known = not methods or any(name in self.methods for name in methods)
         return is_method_known and (endpoint is None or endpoint in self.endpoints)
-
-    def _is_within(self, since: int, till: int) -> bool:
-        return since <= self.first and self.last < till
 
 
 def _bounds(filter: CallFilter) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import polars as pl
 from calltrail.domain.filters import CallFilter
 from calltrail.formats.frames import LOG_SCHEMA
 from calltrail.stores.archive.data_files import scan_files
-from calltrail.stores.archive.digests import Digest, Digests
+from calltrail.stores.archive.digests import Digests
 from calltrail.stores.archive.reader import ArchiveView, condition
 from calltrail.stores.pages import Page
 from calltrail.stores.tallies import TALLIED, Figures
@@ -86,22 +86,26 @@ class ArchivePages:
         return found
 
     def _candidates(self, page: Page, wanted: int) -> _Candidates:
-        """At least so many, unless there are fewer."""
+        """At least so many, unless there are fewer. All of them start in the window."""
         rows: dict[str, Sequence[int]] = {}
         count, others = 0, []
-        within = self._view.files_within(page.within)
         near_end = "last" if page.is_newest else "first"
-        files = within.sort(near_end, descending=page.is_newest).with_columns(_nearness_of(page, near_end))
-        for path, nearness in files.select("path", near_end).iter_rows():
+        files = self._view.files_within(page.within).sort(near_end, descending=page.is_newest)
+        for path, nearness in files.select("path", _nearness_of(page, near_end)).iter_rows():
             if count >= wanted:
                 others.append(nearness)
                 break
             digest = self._digests.of(path)
             runs = digest.runs_of(page.within)
-            if runs.height:
-                rows[path], farther = _near_rows(digest, runs, page, wanted - count)
-                count += len(rows[path])
-                others += farther
+            while runs.height and count < wanted:
+                near, runs = _split(runs, page, wanted - count)
+                numbers = _numbers(near)
+                if not digest.is_within(page.within):
+                    numbers = _in_window(path, numbers, page)
+                rows[path] = [*numbers, *rows.get(path, ())] if page.is_newest else [*rows.get(path, ()), *numbers]
+                count += len(numbers)
+            farther = digest.blocks.filter(pl.col("block").is_in(runs["block"].implode()))
+            others += farther.select(_nearness_of(page, near_end).max()).to_series().drop_nulls().to_list()
         return _Candidates(rows, max(others, default=None))
 
 
@@ -123,20 +127,20 @@ def _has_its_times(page: Page) -> pl.Expr:
     )
 
 
-def _near_rows(digest: Digest, runs: pl.DataFrame, page: Page, wanted: int) -> tuple[Sequence[int], Sequence[int]]:
-    """Rows of the blocks that come first and together have as many as are wanted; the nearness of others, if any."""
+def _split(runs: pl.DataFrame, page: Page, wanted: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Those of the blocks that come first and together have as many calls as are wanted; the others."""
     block, rows = runs["block"], runs["rows"].cast(pl.Int64)
     if rows.sum() <= wanted:
-        return _numbers(runs), ()
-    before = rows.cum_sum(reverse=page.is_newest) - rows
-    reached = block.filter(before < wanted)
-    edge = reached.min() if page.is_newest else reached.max()
-    near = runs.filter(block >= edge if page.is_newest else block <= edge)
-    if near.height == runs.height:
-        return _numbers(runs), ()
-    end, number = ("last", pl.col("block") < edge) if page.is_newest else ("first", pl.col("block") > edge)
-    others = digest.blocks.filter(number).select(_nearness_of(page, end).max())
-    return _numbers(near), others.to_series().to_list()
+        return runs, runs.clear()
+    reached = block.filter(rows.cum_sum(reverse=page.is_newest) - rows < wanted)
+    is_near = block >= reached[0] if page.is_newest else block <= reached[-1]
+    return runs.filter(is_near), runs.filter(~is_near)
+
+
+def _in_window(path: str, numbers: Sequence[int], page: Page) -> Sequence[int]:
+    """Those of the rows of a file that start in the window."""
+    window = condition(CallFilter(page.within.since, page.within.till))
+    return pl.Series(numbers).filter(_read({path: numbers}, ("started_at",)).select(window).to_series()).to_list()
 
 
 def _numbers(runs: pl.DataFrame) -> Sequence[int]:
@@ -149,16 +153,18 @@ def _numbers(runs: pl.DataFrame) -> Sequence[int]:
 
 def _nearest(candidates: _Candidates, page: Page, wanted: int) -> _Candidates:
     """Those of the candidates that start nearest, so many or some more."""
-    places = pl.DataFrame(
-        [(path, row) for path, rows in candidates.rows.items() for row in rows], ("path", "row"), orient="row"
+    paths = [*candidates.rows]
+    file = [number for number, path in enumerate(paths) for _ in candidates.rows[path]]
+    row = [number for numbers in candidates.rows.values() for number in numbers]
+    known = _read(candidates.rows, _TIMES).with_columns(
+        _nearness_of(page).alias("nearness"), pl.Series("file", file), pl.Series("row", row)
     )
-    known = _read(candidates.rows, _TIMES).with_columns(*places, _nearness_of(page).alias("nearness"))
     matching = known.filter(_has_its_times(page)).sort("nearness", descending=True)
     if matching.is_empty():
         return _Candidates({}, candidates.others)
     edge = matching["nearness"].head(wanted)[-1]
     near, farther = matching.filter(pl.col("nearness") >= edge), matching.filter(pl.col("nearness") < edge)
-    rows = {str(path): sorted(of_file["row"]) for (path,), of_file in near.group_by("path")}
+    rows = {paths[file]: sorted(near["row"].filter(near["file"] == file)) for file in near["file"].unique()}
     others = [*farther["nearness"].head(1), *([] if candidates.others is None else [candidates.others])]
     return _Candidates(rows, max(others, default=None))
 
@@ -178,5 +184,5 @@ def _read(rows: Rows, columns: Sequence[str]) -> pl.DataFrame:
 def _pieces(rows: Sequence[int]) -> Iterator[Sequence[int]]:
     """The rows, cut where they lie far from each other."""
     cuts = [number for number in range(1, len(rows)) if rows[number] - rows[number - 1] > _NEAR_ROWS]
-    for start, end in pairwise([0, *cuts, len(rows)]):
+    for start, end in pairwise([0, *cuts, len(rows)] if rows else ()):
         yield rows[start:end]
