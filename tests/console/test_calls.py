@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
-from calltrail.console.asked_calls import place_word, read_asked
-from calltrail.console.timeline import bucket_of, draw
+from calltrail.console.calls.asked_calls import place_word, read_asked
+from calltrail.console.calls.timeline import bucket_of, draw
 from calltrail.domain.calls import EPOCH, CallStatus
 from calltrail.services.looking import CallPlace
 from tests.console.house import House, text_of

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from calltrail.api.file_response import DamagedFile
-from calltrail.console.asked_calls import read_asked
-from calltrail.console.export_words import criteria_of, name_of, query_of
+from calltrail.console.calls.asked_calls import read_asked
+from calltrail.console.exports.words import criteria_of, name_of, query_of
 from calltrail.domain.access import Permission, Principal, PrincipalKind
 from calltrail.domain.audit import AuditAction, AuditEntry
 from calltrail.domain.calls import CallStatus
@@ -539,7 +539,7 @@ async def test_a_part_that_changes_on_the_way_breaks_the_zip_off(monkeypatch: py
     house = Exports()
     owner = await house.person()
     job_id = await ready(house, owner)
-    monkeypatch.setattr("calltrail.console.exports.are_whole", lambda *_: True)
+    monkeypatch.setattr("calltrail.console.exports.exports.are_whole", lambda *_: True)
     house.site.publish(job_id, house.job(job_id).files[0].name, b"short")
     with pytest.raises(DamagedFile):
         await owner.get(f"/exports/{job_id}/files/all.zip")

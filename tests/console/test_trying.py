@@ -8,7 +8,7 @@ import anyio.to_thread
 from starlette.types import Receive, Scope, Send
 
 from calltrail.bootstrap.trying import Trier
-from calltrail.console.trying import TriedAnswer, TriedCall
+from calltrail.console.catalog.trying import TriedAnswer, TriedCall
 
 CALL = TriedCall("http://calltrail.test/v3/operations/sync?a=%C3%A9", [("authorization", "SecretKey k")], b"body")
 

@@ -9,19 +9,19 @@ from calltrail.api.sessions import Sessions
 from calltrail.bootstrap.clock import now
 from calltrail.bootstrap.stores import Staffing, Stores
 from calltrail.bootstrap.trying import Trier
-from calltrail.console.account import AccountDesk
 from calltrail.console.audit import AuditDesk
-from calltrail.console.call import CallDesk
-from calltrail.console.calls import CallsDesk
-from calltrail.console.endpoints import EndpointsDesk
-from calltrail.console.exports import ExportsDesk
+from calltrail.console.calls.call import CallDesk
+from calltrail.console.calls.calls import CallsDesk
+from calltrail.console.catalog.endpoints import EndpointsDesk
+from calltrail.console.catalog.methods import MethodsDesk
+from calltrail.console.exports.exports import ExportsDesk
 from calltrail.console.home import Home
-from calltrail.console.methods import MethodsDesk
-from calltrail.console.people import PeopleDesk
+from calltrail.console.people.account import AccountDesk
+from calltrail.console.people.people import PeopleDesk
+from calltrail.console.people.welcome import Welcome
 from calltrail.console.routes import ConsoleDoor
 from calltrail.console.system import SystemDesk
 from calltrail.console.table import Desks, console_table
-from calltrail.console.welcome import Welcome
 from calltrail.services.exports.exporting import Exporting
 
 

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 import anyio.from_thread
 from starlette.types import ASGIApp, Message, Scope
 
-from calltrail.console.trying import TriedAnswer, TriedCall
+from calltrail.console.catalog.trying import TriedAnswer, TriedCall
 
 _PATIENCE_S = 30.0
 """As long as a page waits for an answer: the call itself may take longer, and then goes on without it."""

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from starlette.datastructures import QueryParams
 
 from calltrail.api.fields import Field, read_moment
-from calltrail.console.catalog_paths import endpoint_path
-from calltrail.console.people_words import person_path
+from calltrail.console.catalog.paths import endpoint_path
+from calltrail.console.people.words import person_path
 from calltrail.console.routes import ConsoleAddress
 from calltrail.console.visits import Answer, Page, Visit
 from calltrail.domain.access import Permission

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from calltrail.console.account import AccountDesk, account_table
 from calltrail.console.audit import AuditDesk, audit_table
-from calltrail.console.call import CallDesk
-from calltrail.console.calls import CallsDesk
-from calltrail.console.catalog import catalog_table
-from calltrail.console.endpoints import EndpointsDesk
-from calltrail.console.exports import ExportsDesk, exports_table
+from calltrail.console.calls.call import CallDesk
+from calltrail.console.calls.calls import CallsDesk
+from calltrail.console.catalog.endpoints import EndpointsDesk
+from calltrail.console.catalog.methods import MethodsDesk
+from calltrail.console.catalog.table import catalog_table
+from calltrail.console.exports.exports import ExportsDesk, exports_table
 from calltrail.console.home import Home
-from calltrail.console.methods import MethodsDesk
-from calltrail.console.people import PeopleDesk, people_table
+from calltrail.console.people.account import AccountDesk, account_table
+from calltrail.console.people.people import PeopleDesk, people_table
 from calltrail.console.routes import ConsoleAddress
 from calltrail.console.system import SystemDesk, system_table
 from calltrail.domain.access import Permission

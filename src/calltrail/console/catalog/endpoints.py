@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from calltrail.console.catalog_paths import ENDPOINTS_PATH, endpoint_path, method_path, name_in
-from calltrail.console.catalog_problems import LABELS, FormProblem, by_field, conflict, form_problems
-from calltrail.console.method_figures import DayFigures, day_figures
-from calltrail.console.trying import new_try, try_command
+from calltrail.console.catalog.method_figures import DayFigures, day_figures
+from calltrail.console.catalog.paths import ENDPOINTS_PATH, endpoint_path, method_path, name_in
+from calltrail.console.catalog.problems import LABELS, FormProblem, by_field, conflict, form_problems
+from calltrail.console.catalog.trying import new_try, try_command
 from calltrail.console.visits import Answer, Form, NotFound, Page, Redirect, Visit
 from calltrail.domain.access import ENDPOINT_PERMISSIONS
 from calltrail.domain.catalog import EndpointKey, IntegrationEndpoint, KeyKind

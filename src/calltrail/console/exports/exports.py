@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from calltrail.console.asked_calls import QUICK_WINDOWS, AskedCalls, read_asked
-from calltrail.console.catalog_problems import by_field, form_problems
-from calltrail.console.export_files import CHECKSUMS_NAME, are_whole, checksums, read_manifest, zipped
-from calltrail.console.export_form import PART_SIZES, ExportForm, read_export_form, read_options
-from calltrail.console.export_views import ExportFormView, ExportsView, export_line, export_view
-from calltrail.console.export_words import (
+from calltrail.console.calls.asked_calls import QUICK_WINDOWS, AskedCalls, read_asked
+from calltrail.console.catalog.problems import by_field, form_problems
+from calltrail.console.exports.files import CHECKSUMS_NAME, are_whole, checksums, read_manifest, zipped
+from calltrail.console.exports.form import PART_SIZES, ExportForm, read_export_form, read_options
+from calltrail.console.exports.views import ExportFormView, ExportsView, export_line, export_view
+from calltrail.console.exports.words import (
     COMPRESSION_WORDS,
     FORMAT_WORDS,
     criteria_of,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from calltrail.console.endpoints import EndpointsDesk
-from calltrail.console.methods import MethodsDesk
+from calltrail.console.catalog.endpoints import EndpointsDesk
+from calltrail.console.catalog.methods import MethodsDesk
 from calltrail.console.routes import ConsoleAddress
 from calltrail.domain.access import Permission
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from urllib.parse import quote
 
-from calltrail.console.catalog_problems import FormProblem
+from calltrail.console.catalog.problems import FormProblem
 from calltrail.domain.access import Permission, StaffMember
 from calltrail.domain.problems import Problem
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from calltrail.console.asked_calls import QUICK_WINDOWS, AskedCalls, has_blanks, place_word, read_asked
-from calltrail.console.timeline import bucket_of, draw
+from calltrail.console.calls.asked_calls import QUICK_WINDOWS, AskedCalls, has_blanks, place_word, read_asked
+from calltrail.console.calls.timeline import bucket_of, draw
 from calltrail.console.visits import Answer, Page, Redirect, Visit
 from calltrail.domain.problems import Problem
 from calltrail.services.looking import CallPages, CallPlace

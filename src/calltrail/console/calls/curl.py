@@ -4,7 +4,7 @@ import base64
 import shlex
 from collections.abc import Iterator
 
-from calltrail.console.bodies import body_bytes, header_pairs
+from calltrail.console.calls.bodies import body_bytes, header_pairs
 from calltrail.domain.calls import BodyEncoding, CallRequest
 
 _MADE_BY_CURL = frozenset({"host", "content-length", "connection", "accept-encoding", "transfer-encoding", "expect"})

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from calltrail.console.catalog_problems import FormProblem, by_field
-from calltrail.console.people_words import PERMISSION_WORDS, told
+from calltrail.console.catalog.problems import FormProblem, by_field
+from calltrail.console.people.words import PERMISSION_WORDS, told
 from calltrail.console.routes import ConsoleAddress
 from calltrail.console.visits import Answer, Page, Redirect, Visit
 from calltrail.domain.access import Permission, StaffToken

@@ -6,11 +6,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from calltrail.console.bodies import ShownBody, shown_body
-from calltrail.console.catalog_paths import METHODS_PATH, endpoint_path, method_path, name_in
-from calltrail.console.catalog_problems import LABELS, FormProblem, by_field, conflict, form_problems
-from calltrail.console.method_figures import DayFigures, day_figures
-from calltrail.console.method_form import (
+from calltrail.console.calls.bodies import ShownBody, shown_body
+from calltrail.console.catalog.method_figures import DayFigures, day_figures
+from calltrail.console.catalog.method_form import (
     STEP_KINDS,
     MethodForm,
     form_of,
@@ -20,7 +18,9 @@ from calltrail.console.method_form import (
     schema_text,
     table_of,
 )
-from calltrail.console.trying import (
+from calltrail.console.catalog.paths import METHODS_PATH, endpoint_path, method_path, name_in
+from calltrail.console.catalog.problems import LABELS, FormProblem, by_field, conflict, form_problems
+from calltrail.console.catalog.trying import (
     CONTENT_TYPES,
     MODE_WORDS,
     TriedAnswer,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from calltrail.console.bodies import body_bytes, header_of, header_pairs, is_image_type, shown_body
-from calltrail.console.curl import curl_command
+from calltrail.console.calls.bodies import body_bytes, header_of, header_pairs, is_image_type, shown_body
+from calltrail.console.calls.curl import curl_command
 from calltrail.console.visits import Answer, Download, NotFound, Page, Redirect, Visit
 from calltrail.domain.call_ids import window_of_call_id
 from calltrail.domain.calls import CallRecord, LoggedBody

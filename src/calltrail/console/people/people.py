@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from calltrail.console.catalog_paths import name_in
-from calltrail.console.catalog_problems import FormProblem, by_field
-from calltrail.console.people_words import (
+from calltrail.console.catalog.paths import name_in
+from calltrail.console.catalog.problems import FormProblem, by_field
+from calltrail.console.people.role_matrix import cell, current_matrix, read_matrix
+from calltrail.console.people.words import (
     PEOPLE_PATH,
     PERMISSION_WORDS,
     ROLES_PATH,
@@ -16,7 +17,6 @@ from calltrail.console.people_words import (
     state_of,
     told,
 )
-from calltrail.console.role_matrix import cell, current_matrix, read_matrix
 from calltrail.console.routes import ConsoleAddress
 from calltrail.console.visits import Answer, NotFound, Page, Redirect, Visit
 from calltrail.domain.access import OWNERS, Permission, Role, StaffMember

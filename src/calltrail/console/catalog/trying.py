@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Protocol
 from urllib.parse import urlencode
 
-from calltrail.console.bodies import ShownBody, header_of, shown_body
-from calltrail.console.catalog_problems import FormProblem
+from calltrail.console.calls.bodies import ShownBody, header_of, shown_body
+from calltrail.console.catalog.problems import FormProblem
 from calltrail.console.visits import Form
 from calltrail.domain.calls import BodyEncoding, LoggedBody
 from calltrail.domain.catalog import ApiMethod, ValidateStep

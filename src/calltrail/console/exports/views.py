@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from calltrail.console.export_form import ExportForm
-from calltrail.console.export_words import Criterion, criteria_of, words_of
+from calltrail.console.exports.form import ExportForm
+from calltrail.console.exports.words import Criterion, criteria_of, words_of
 from calltrail.domain.audit import AuditEntry
 from calltrail.domain.exports import LIVE_STATUSES, ExportJob, ExportOptions, ExportStatus
 from calltrail.domain.problems import Problem
