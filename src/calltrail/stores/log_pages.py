@@ -38,7 +38,7 @@ _COUNTED = (
 class LogPages:
     """The `CallPages` over both stores. By Python's own SQLite: a process that writes the journal may use it too."""
 
-    def __init__(self, journal: Path, archive: Path, most_kept_bytes: int = 64 * 2**20) -> None:
+    def __init__(self, journal: Path, archive: Path, most_kept_bytes: int = 128 * 2**20) -> None:
         """`most_kept_bytes` is how much memory may be taken by what is known of files of the archive."""
         self._uri = f"file:{journal}?mode=ro"
         self._archive = ArchiveReader(archive)

@@ -1,6 +1,7 @@
 """The Parquet files of the table: how calls lie in one, and how it is written and looked into."""
 
 import json
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -137,8 +138,26 @@ def _starts(bounds: Iterable[pl.DataFrame]) -> str:
 @lru_cache(maxsize=4096)
 def block_starts(path: str) -> Sequence[tuple[datetime, int]]:
     """The first start time of each block of a file, with the number of its calls. Files never change."""
-    blocks = json.loads(pq.read_metadata(path).metadata[_BLOCKS_KEY.encode()])
+    blocks = json.loads(pl.read_parquet_metadata(path)[_BLOCKS_KEY])
     return [(from_micros(start), rows) for start, rows in blocks]
+
+
+def footer_bytes(path: str) -> int:
+    """The size of what a file says of itself."""
+    with Path(path).open("rb") as file:
+        file.seek(-8, os.SEEK_END)
+        return int.from_bytes(file.read(4), "little")
+
+
+def scan_one(path: str) -> pl.LazyFrame:
+    """As `scan_files`, of one file whose footer is read once, however often the frame is asked.
+
+    So it takes memory, about as much as the footer.
+    """
+    calls = pl.scan_parquet(path, hive_partitioning=False)
+    known = calls.collect_schema()
+    missing = {name: dtype for name, dtype in ARCHIVE_SCHEMA.items() if name not in known}
+    return calls.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in missing.items()) if missing else calls
 
 
 def scan_files(paths: Iterable[str]) -> pl.LazyFrame:

@@ -10,7 +10,7 @@ import polars as pl
 
 from calltrail.domain.calls import CallStatus, to_micros
 from calltrail.domain.filters import CallFilter
-from calltrail.stores.archive.data_files import block_starts, scan_files
+from calltrail.stores.archive.data_files import block_starts, footer_bytes, scan_one
 from calltrail.stores.tallies import NUMBER_OF_METHOD, Figures, numbered, step_of, steps_within
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -29,6 +29,11 @@ _MOST_HTTP_STATUS = 8000
 @dataclass(frozen=True, slots=True, eq=False)
 class Digest:
     """What is known of the calls of a file."""
+
+    calls: pl.LazyFrame
+    """They themselves, see `scan_one`."""
+
+    footer_bytes: int
 
     first: int
     """The first start time in it, in microseconds."""
@@ -57,7 +62,7 @@ class Digest:
         """About how much memory it takes."""
         names = sum(_NAME_BYTES + len(name) for names in (self.methods, self.endpoints) for name in names)
         frames = [self.blocks, self.runs, *([self.figures.calls] if self.figures else ())]
-        return names + sum(int(frame.estimated_size()) for frame in frames)
+        return names + self.footer_bytes * 5 // 4 + sum(int(frame.estimated_size()) for frame in frames)
 
     def is_within(self, filter: CallFilter) -> bool:
         """Whether all its calls start in the window."""
@@ -178,33 +183,30 @@ class Digests:
 
 def _digest(path: str, known: Digest | None, *, with_figures: bool) -> Digest:
     """That of a file, read from it as far as it is not known."""
-    calls = _read(path)
-    digest = known or _without_figures(path, calls)
+    lazy = known.calls if known else scan_one(path)
+    calls = _read(lazy)
+    digest = known or _without_figures(path, lazy, calls)
     if not with_figures:
         return digest
     columns = ("method_system_name", "has_errors", "started_at", "took", "plain_text_bytes", "endpoint", "outcome")
     return replace(digest, figures=Figures.of(calls.select(columns)))
 
 
-def _read(path: str) -> pl.DataFrame:
-    """The calls of a file in the order in which they lie, with small numbers in the place of much."""
+def _read(file: pl.LazyFrame) -> pl.DataFrame:
+    """The calls in the order in which they lie, with small numbers in the place of much."""
     start, end = (pl.col(name).to_physical() for name in ("started_at", "finished_at"))
     http_status = pl.col("http_status_code").fill_null(0).clip(0, _MOST_HTTP_STATUS)
     status = pl.col("status").replace_strict({s.value: number for s, number in _STATUSES.items()}, default=0)
     has_errors = pl.col("has_errors").fill_null(value=False)
-    calls = (
-        scan_files([path])
-        .select(
-            "method_system_name",
-            "endpoint_external_id",
-            has_errors,
-            (http_status * 8 + status * 2 + has_errors).cast(pl.UInt16).alias("outcome"),
-            start,
-            (end - start).alias("took"),
-            "plain_text_bytes",
-        )
-        .collect()
-    )
+    calls = file.select(
+        "method_system_name",
+        "endpoint_external_id",
+        has_errors,
+        (http_status * 8 + status * 2 + has_errors).cast(pl.UInt16).alias("outcome"),
+        start,
+        (end - start).alias("took"),
+        "plain_text_bytes",
+    ).collect()
     return calls.with_columns(
         numbered(calls["endpoint_external_id"])[1].alias("endpoint"),
         calls["took"].shrink_dtype(),
@@ -212,7 +214,7 @@ def _read(path: str) -> pl.DataFrame:
     )
 
 
-def _without_figures(path: str, calls: pl.DataFrame) -> Digest:
+def _without_figures(path: str, file: pl.LazyFrame, calls: pl.DataFrame) -> Digest:
     methods, method = numbered(calls["method_system_name"])
     sizes = pl.Series([rows for _, rows in block_starts(path)])
     blocks = sizes.cum_sum().search_sorted(pl.int_range(calls.height, eager=True), side="right")
@@ -238,6 +240,8 @@ def _without_figures(path: str, calls: pl.DataFrame) -> Digest:
     by_block = frame.group_by("block").agg(start.min().alias("first"), start.max().alias("last")).sort("block")
     first, last = by_block.select(pl.col("first").min(), pl.col("last").max()).row(0)
     return Digest(
+        calls=file,
+        footer_bytes=footer_bytes(path),
         first=first,
         last=last,
         methods={name: number for number, name in enumerate(methods)},

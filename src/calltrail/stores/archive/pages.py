@@ -1,6 +1,6 @@
 """The archive as those who look through it see it: pages of calls, and the figures of all that match."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,22 +23,29 @@ _NEAR_ROWS = 2_048
 _TIMES = ("started_at", "finished_at")
 
 
-Rows = Mapping[str, Sequence[int]]
-"""Some calls: by the path of a file their places in it, ascending."""
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Some calls of a file."""
+
+    calls: pl.LazyFrame
+    """Of the whole file."""
+
+    numbers: Sequence[int]
+    """Their places in it, ascending."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
     """Calls that may belong to a page, those that would come first."""
 
-    rows: Rows
+    rows: Sequence[_Rows]
 
     others: int | None
     """The nearness of the nearest of the others that may match, or more; None when there is no other."""
 
     @property
     def count(self) -> int:
-        return sum(map(len, self.rows.values()))
+        return sum(len(rows.numbers) for rows in self.rows)
 
 
 class ArchivePages:
@@ -87,7 +94,7 @@ class ArchivePages:
 
     def _candidates(self, page: Page, wanted: int) -> _Candidates:
         """At least so many, unless there are fewer. All of them start in the window."""
-        rows: dict[str, Sequence[int]] = {}
+        found: list[_Rows] = []
         count, others = 0, []
         near_end = "last" if page.is_newest else "first"
         files = self._view.files_within(page.within).sort(near_end, descending=page.is_newest)
@@ -97,16 +104,18 @@ class ArchivePages:
                 break
             digest = self._digests.of(path)
             runs = digest.runs_of(page.within)
-            while runs.height and count < wanted:
-                near, runs = _split(runs, page, wanted - count)
-                numbers = _numbers(near)
-                if not digest.is_within(page.within):
-                    numbers = _in_window(path, numbers, page)
-                rows[path] = [*numbers, *rows.get(path, ())] if page.is_newest else [*rows.get(path, ()), *numbers]
+            numbers: list[int] = []
+            while runs.height and count + len(numbers) < wanted:
+                near, runs = _split(runs, page, wanted - count - len(numbers))
+                rows = _Rows(digest.calls, _numbers(near))
+                numbers += rows.numbers if digest.is_within(page.within) else _in_window(rows, page)
+            if numbers:
+                found.append(_Rows(digest.calls, sorted(numbers)))
                 count += len(numbers)
-            farther = digest.blocks.filter(pl.col("block").is_in(runs["block"].implode()))
-            others += farther.select(_nearness_of(page, near_end).max()).to_series().drop_nulls().to_list()
-        return _Candidates(rows, max(others, default=None))
+            if runs.height:
+                farther = digest.blocks.filter(pl.col("block").is_in(runs["block"].implode()))
+                others.append(farther.select(_nearness_of(page, near_end).max()).item())
+        return _Candidates(found, max(others, default=None))
 
 
 def _nearness_of(page: Page, column: str = "started_at") -> pl.Expr:
@@ -137,12 +146,6 @@ def _split(runs: pl.DataFrame, page: Page, wanted: int) -> tuple[pl.DataFrame, p
     return runs.filter(is_near), runs.filter(~is_near)
 
 
-def _in_window(path: str, numbers: Sequence[int], page: Page) -> Sequence[int]:
-    """Those of the rows of a file that start in the window."""
-    window = condition(CallFilter(page.within.since, page.within.till))
-    return pl.Series(numbers).filter(_read({path: numbers}, ("started_at",)).select(window).to_series()).to_list()
-
-
 def _numbers(runs: pl.DataFrame) -> Sequence[int]:
     return [
         number
@@ -151,34 +154,44 @@ def _numbers(runs: pl.DataFrame) -> Sequence[int]:
     ]
 
 
+def _in_window(rows: _Rows, page: Page) -> Sequence[int]:
+    """Those of the rows that start in the window."""
+    is_in_window = condition(CallFilter(page.within.since, page.within.till))
+    return pl.Series(rows.numbers).filter(_read([rows], ("started_at",)).select(is_in_window).to_series()).to_list()
+
+
 def _nearest(candidates: _Candidates, page: Page, wanted: int) -> _Candidates:
     """Those of the candidates that start nearest, so many or some more."""
-    paths = [*candidates.rows]
-    file = [number for number, path in enumerate(paths) for _ in candidates.rows[path]]
-    row = [number for numbers in candidates.rows.values() for number in numbers]
-    known = _read(candidates.rows, _TIMES).with_columns(
-        _nearness_of(page).alias("nearness"), pl.Series("file", file), pl.Series("row", row)
+    places = pl.DataFrame(
+        {
+            "file": [number for number, rows in enumerate(candidates.rows) for _ in rows.numbers],
+            "row": [row for rows in candidates.rows for row in rows.numbers],
+        }
     )
+    known = _read(candidates.rows, _TIMES).with_columns(_nearness_of(page).alias("nearness"), *places)
     matching = known.filter(_has_its_times(page)).sort("nearness", descending=True)
     if matching.is_empty():
-        return _Candidates({}, candidates.others)
-    edge = matching["nearness"].head(wanted)[-1]
-    near, farther = matching.filter(pl.col("nearness") >= edge), matching.filter(pl.col("nearness") < edge)
-    rows = {paths[file]: sorted(near["row"].filter(near["file"] == file)) for file in near["file"].unique()}
-    others = [*farther["nearness"].head(1), *([] if candidates.others is None else [candidates.others])]
-    return _Candidates(rows, max(others, default=None))
+        return _Candidates((), candidates.others)
+    is_near = matching["nearness"] >= matching["nearness"].head(wanted)[-1]
+    rows = [
+        _Rows(candidates.rows[file].calls, sorted(of_file["row"]))
+        for (file,), of_file in matching.filter(is_near).group_by("file", maintain_order=True)
+    ]
+    others = [*matching["nearness"].filter(~is_near).head(1), candidates.others]
+    return _Candidates(rows, max((other for other in others if other is not None), default=None))
 
 
-def _read(rows: Rows, columns: Sequence[str]) -> pl.DataFrame:
+def _read(some: Sequence[_Rows], columns: Sequence[str]) -> pl.DataFrame:
     """These columns of the calls, in the order of the rows."""
-    pieces = [(path, piece) for path, numbers in rows.items() for piece in _pieces(numbers)]
-    scans = [scan_files([path]).slice(piece[0], piece[-1] - piece[0] + 1).select(columns) for path, piece in pieces]
-    frames = pl.collect_all(scans)
-    calls = [
+    pieces = [(rows.calls, piece) for rows in some for piece in _pieces(rows.numbers)]
+    frames = pl.collect_all(
+        [calls.slice(piece[0], piece[-1] - piece[0] + 1).select(columns) for calls, piece in pieces]
+    )
+    found = [
         frame if frame.height == len(piece) else frame[[row - piece[0] for row in piece]]
         for frame, (_, piece) in zip(frames, pieces, strict=True)
     ]
-    return pl.concat([pl.DataFrame(schema={column: LOG_SCHEMA[column] for column in columns}), *calls])
+    return pl.concat([pl.DataFrame(schema={column: LOG_SCHEMA[column] for column in columns}), *found])
 
 
 def _pieces(rows: Sequence[int]) -> Iterator[Sequence[int]]:
