@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import QueryParams
 
 from calltrail.api.fields import Field, read_moment
-from calltrail.console.catalog.paths import endpoint_path
-from calltrail.console.people.words import person_path
+from calltrail.console.paths import endpoint_path, person_path
 from calltrail.console.routes import ConsoleAddress
 from calltrail.console.visits import Answer, Page, Visit
 from calltrail.domain.access import Permission

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from calltrail.console.catalog.paths import method_path
+from calltrail.console.paths import method_path
 from calltrail.console.routes import ConsoleAddress
 from calltrail.console.visits import Answer, Page, Visit
 from calltrail.domain.access import Permission

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from calltrail.console.catalog.method_figures import DayFigures, day_figures
-from calltrail.console.catalog.paths import ENDPOINTS_PATH, endpoint_path, method_path, name_in
 from calltrail.console.catalog.problems import LABELS, FormProblem, by_field, conflict, form_problems
 from calltrail.console.catalog.trying import new_try, try_command
+from calltrail.console.paths import ENDPOINTS_PATH, endpoint_path, method_path, name_in
 from calltrail.console.visits import Answer, Form, NotFound, Page, Redirect, Visit
 from calltrail.domain.access import ENDPOINT_PERMISSIONS
 from calltrail.domain.catalog import EndpointKey, IntegrationEndpoint, KeyKind

@@ -18,7 +18,6 @@ from calltrail.console.catalog.method_form import (
     schema_text,
     table_of,
 )
-from calltrail.console.catalog.paths import METHODS_PATH, endpoint_path, method_path, name_in
 from calltrail.console.catalog.problems import LABELS, FormProblem, by_field, conflict, form_problems
 from calltrail.console.catalog.trying import (
     CONTENT_TYPES,
@@ -32,6 +31,7 @@ from calltrail.console.catalog.trying import (
     tried_call,
     try_command,
 )
+from calltrail.console.paths import METHODS_PATH, endpoint_path, method_path, name_in
 from calltrail.console.visits import Answer, Download, NotFound, Page, Redirect, Visit
 from calltrail.domain.calls import LoggedBody
 from calltrail.domain.catalog import ApiMethod, ExportStep, ForwardStep, PythonStep, Step, ValidateStep

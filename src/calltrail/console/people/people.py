@@ -5,15 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from calltrail.console.catalog.paths import name_in
 from calltrail.console.catalog.problems import FormProblem, by_field
+from calltrail.console.paths import PEOPLE_PATH, ROLES_PATH, name_in, person_path, role_path
 from calltrail.console.people.role_matrix import cell, current_matrix, read_matrix
 from calltrail.console.people.words import (
-    PEOPLE_PATH,
     PERMISSION_WORDS,
-    ROLES_PATH,
-    person_path,
-    role_path,
     state_of,
     told,
 )

@@ -1,14 +1,11 @@
-"""What permissions and fields are called, how a person stands, and where the pages of people and roles are."""
+"""What permissions and fields are called, and how a person stands."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from urllib.parse import quote
 
 from calltrail.console.catalog.problems import FormProblem
 from calltrail.domain.access import Permission, StaffMember
 from calltrail.domain.problems import Problem
-
-PEOPLE_PATH, ROLES_PATH = "/people", "/roles"
 
 PERMISSION_WORDS: Mapping[Permission, str] = MappingProxyType(
     {
@@ -46,22 +43,6 @@ def state_of(person: StaffMember) -> str:
     if person.is_disabled:
         return "disabled"
     return "invited" if person.is_invited else "enabled"
-
-
-def person_path(email: str) -> str:
-    return f"{PEOPLE_PATH}/{_part(email)}"
-
-
-def role_path(name: str) -> str:
-    return f"{ROLES_PATH}/{_part(name)}"
-
-
-def _part(name: str) -> str:
-    """The name as one part of a path: as the server undoes one escaping beforehand, some of it is escaped twice."""
-    once = name.replace("%", "%25").replace("/", "%2F")
-    if name.endswith(".json") or name in (".", ".."):
-        once = once.replace(".", "%2E")
-    return quote(once, safe="@")
 
 
 def _order(problem: FormProblem) -> int:

@@ -1,8 +1,8 @@
-"""Where the pages of API methods and endpoints are. Their names may hold any printable character."""
+"""Where the pages of named things are. Names may hold any printable character."""
 
 from urllib.parse import quote, unquote
 
-METHODS_PATH, ENDPOINTS_PATH = "/methods", "/endpoints"
+METHODS_PATH, ENDPOINTS_PATH, PEOPLE_PATH, ROLES_PATH = "/methods", "/endpoints", "/people", "/roles"
 
 
 def method_path(system_name: str) -> str:
@@ -11,6 +11,14 @@ def method_path(system_name: str) -> str:
 
 def endpoint_path(external_id: str) -> str:
     return f"{ENDPOINTS_PATH}/{_part(external_id)}"
+
+
+def person_path(email: str) -> str:
+    return f"{PEOPLE_PATH}/{_part(email)}"
+
+
+def role_path(name: str) -> str:
+    return f"{ROLES_PATH}/{_part(name)}"
 
 
 def name_in(part: str) -> str:
@@ -29,4 +37,4 @@ def _part(name: str) -> str:
         once = "%6Eew"
     if name.endswith(".json") or name in (".", ".."):
         once = once.replace(".", "%2E")
-    return quote(once, safe="")
+    return quote(once, safe="@")
