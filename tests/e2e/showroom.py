@@ -1,6 +1,5 @@
 """A running Calltrail with a week of calls behind it and a few remarkable ones of today, for browsers to look at."""
 
-import base64
 import gzip
 import json
 import shutil
@@ -9,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from bench.calls import FIRST_DAY, METHODS, make_calls, moved
 from bench.journals import with_commits
+from PIL import Image
 
 from calltrail.domain.filters import CallFilter
 from calltrail.settings import Settings
@@ -25,10 +26,6 @@ from tests.e2e.server import PASSWORD, Calltrail
 DAYS = 7
 HOSTILE = "<script>document.title='broken'</script>\"'><img src=x onerror=\"document.title='broken'\">{{ 7*7 }}"
 """Markup, quotes and template words, for every field that takes text."""
-
-_DOT = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 
 CATALOG = """
 [[endpoints]]
@@ -205,13 +202,20 @@ def _send_remarkable_calls(room: Showroom) -> None:
     room.send("Website.TrackView", xml, word="xml", Content_Type="application/xml")
     form = b"page=%2Fsale&campaign=summer+%26+autumn&campaign=again"
     room.send("Warehouse.Import", form, endpoint="shop.Warehouse", word="form", Content_Type=_FORM)
-    room.send("Warehouse.Import", _DOT, endpoint="shop.Warehouse", word="picture", Content_Type="image/png")
+    room.send("Warehouse.Import", _picture(), endpoint="shop.Warehouse", word="picture", Content_Type="image/png")
     odd = bytes(range(256)) * 3
     room.send("Warehouse.Import", odd, endpoint="shop.Warehouse", word="binary", Content_Type="application/x-odd")
     packed = gzip.compress(json.dumps(order).encode())
     room.send("Website.CreateOrder", packed, word="packed", Content_Encoding="gzip")
     long = {"order": {"number": 1, "customer": "x" * 10_000}}
     room.send("Website.CreateOrder", long, word="long")
+
+
+def _picture() -> bytes:
+    """A PNG."""
+    png = BytesIO()
+    Image.linear_gradient("L").resize((320, 120)).save(png, "png")
+    return png.getvalue()
 
 
 _FORM = "application/x-www-form-urlencoded"

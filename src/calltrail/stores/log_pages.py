@@ -44,6 +44,11 @@ class LogPages:
         self._archive = ArchiveReader(archive)
         self._digests = Digests(most_kept_bytes)
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much memory that takes."""
+        return self._digests.kept_bytes
+
     def newest(
         self, filter: CallFilter, columns: Sequence[str], count: int, before: CallPlace | None = None
     ) -> pl.DataFrame:

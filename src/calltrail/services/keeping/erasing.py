@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from calltrail.domain.access import Principal
 from calltrail.domain.audit import AuditAction, AuditEntry
@@ -104,4 +104,6 @@ def described(filter: CallFilter) -> dict[str, object]:
 def _described(name: str, value: object) -> object:
     if name in _TELLING:
         return f"sha256:{hashlib.sha256(str(value).encode()).hexdigest()}"
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     return value.isoformat() if isinstance(value, datetime) else value

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import reduce
+from operator import and_
 from typing import TypeVar
 
 import polars as pl
@@ -18,6 +20,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _STATUSES: Mapping[CallStatus, int] = {CallStatus.COMPLETED: 1, CallStatus.FAILED: 2, CallStatus.PROCESSING: 3}
 
 Column = TypeVar("Column", pl.Expr, pl.Series)
+
+_NEVER = -(2**63)
 
 _NAME_BYTES = 150
 """What a name takes beside its letters."""
@@ -73,9 +77,10 @@ class Digest:
         """Runs that may have calls which match, whatever device or text is asked for."""
         if not self._knows(filter):
             return self.runs.clear()
-        is_match = pl.Series([True]).new_from_index(0, self.runs.height)
-        for term in self._terms_of_runs(filter):
-            is_match &= term
+        terms = list(self._terms_of_runs(filter))
+        if not terms:
+            return self.runs
+        is_match = reduce(and_, terms)
         # Told at once, as most files have no call of a rare filter.
         return self.runs.filter(is_match) if is_match.any() else self.runs.clear()
 
@@ -127,12 +132,12 @@ class Digest:
 
 
 def _bounds(filter: CallFilter) -> tuple[int, int]:
-    since = to_micros(filter.since) if filter.since else -(2**63)
+    since = to_micros(filter.since) if filter.since else _NEVER
     return since, to_micros(filter.till) if filter.till else 2**63 - 1
 
 
 class Digests:
-    """Digests of the files of a table, read when they are asked for and kept while there is room.
+    """Digests of the files of a table, made when they are asked for and kept while there is room.
 
     Files never change. Where room is short, figures of the oldest files go first, then what else is known of them.
     """
@@ -141,7 +146,18 @@ class Digests:
         self._most_bytes = most_bytes
         self._kept: dict[str, Digest] = {}
         self._kept_bytes = 0
+        self._full_through = {True: _NEVER, False: _NEVER}
+        """Of files whose last call starts by then figures (True), or anything (False), found no room."""
         self._lock = threading.Lock()
+
+    @property
+    def kept_bytes(self) -> int:
+        """About how much memory they take."""
+        return self._kept_bytes
+
+    def full_through(self, *, with_figures: bool = False) -> int:
+        """There is no room for files whose last call starts by then, or for their figures."""
+        return self._full_through[with_figures]
 
     def of(self, path: str, *, with_figures: bool = False) -> Digest:
         """The digest of a file; its figures are there when they are asked for."""
@@ -157,21 +173,17 @@ class Digests:
         with self._lock:
             for path in self._kept.keys() - paths:
                 self._put(path, None)
-
-    @property
-    def kept_bytes(self) -> int:
-        """How much memory they take."""
-        return self._kept_bytes
+            if self._kept_bytes < self._most_bytes * 3 // 4:
+                self._full_through = {True: _NEVER, False: _NEVER}
 
     def _keep(self, path: str, digest: Digest) -> None:
         with self._lock:
             self._put(path, digest)
             while self._kept_bytes > self._most_bytes:
-                has_figures = any(kept.figures for kept in self._kept.values())
-                oldest = min((kept.last, path) for path, kept in self._kept.items() if kept.figures or not has_figures)[
-                    1
-                ]
-                self._put(oldest, replace(self._kept[oldest], figures=None) if has_figures else None)
+                with_figures = {path: kept for path, kept in self._kept.items() if kept.figures}
+                oldest, known = min((with_figures or self._kept).items(), key=lambda item: item[1].last)
+                self._put(oldest, replace(known, figures=None) if with_figures else None)
+                self._full_through[bool(with_figures)] = max(self._full_through[bool(with_figures)], known.last)
 
     def _put(self, path: str, digest: Digest | None) -> None:
         before = self._kept.pop(path, None)
@@ -247,5 +259,5 @@ def _without_figures(path: str, file: pl.LazyFrame, calls: pl.DataFrame) -> Dige
         methods={name: number for number, name in enumerate(methods)},
         endpoints={name: number for number, name in enumerate(numbered(calls["endpoint_external_id"])[0])},
         blocks=by_block,
-        runs=runs.with_columns(runs["rows"].shrink_dtype()),
+        runs=runs.with_columns(runs["rows"].shrink_dtype(), runs["block"].shrink_dtype()),
     )

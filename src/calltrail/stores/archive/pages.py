@@ -1,7 +1,7 @@
 """The archive as those who look through it see it: pages of calls, and the figures of all that match."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import polars as pl
@@ -58,11 +58,31 @@ class ArchivePages:
 
     def page(self, page: Page, columns: Sequence[str]) -> pl.DataFrame:
         """The calls of the page, with these columns of the log, which include those of its order."""
-        if page.filter.device is not None or page.filter.text is not None:
-            return self._searched(page, columns)
+        last = pl.col("last").to_physical()
+        has_digest = pl.lit(value=_is_short(page.filter)) & (last > self._digests.full_through())
+        files = self._view.files
+        known, others = (replace(self._view, files=files.filter(some)) for some in (has_digest, ~has_digest))
+        found = self._looked_up(known, page, columns)
+        if others.files.is_empty():
+            return found
+        return page.of(pl.concat([found, _searched(others, page.beside(found), columns)]))
+
+    def figures(self, filter: CallFilter) -> Iterator[Figures]:
+        """Those of all matching calls, a file at a time."""
+        files = self._view.files_within(filter).sort("last", descending=True)
+        for path, last in files.select("path", pl.col("last").to_physical()).iter_rows():
+            if _is_short(filter) and last > self._digests.full_through(with_figures=True):
+                yield self._digests.of(path, with_figures=True).figures_of(filter)
+            else:
+                took = (pl.col("finished_at") - pl.col("started_at")).to_physical().alias("took")
+                matching = scan_files([path]).filter(condition(filter)).with_columns(took)
+                yield Figures.of(matching.select(pl.col(name).to_physical() for name in TALLIED).collect())
+
+    def _looked_up(self, view: ArchiveView, page: Page, columns: Sequence[str]) -> pl.DataFrame:
+        """The calls of the page, by digests."""
         read, wanted = tuple(dict.fromkeys((*columns, *_TIMES))), page.count
         while True:
-            candidates = self._candidates(page, wanted)
+            candidates = self._candidates(view, page, wanted)
             if candidates.count > _MANY * wanted:
                 candidates = _nearest(candidates, page, wanted)
             calls = _read(candidates.rows, read)
@@ -72,32 +92,12 @@ class ArchivePages:
                 return found.select(columns)
             wanted *= 2
 
-    def figures(self, filter: CallFilter) -> Iterator[Figures]:
-        """Those of all matching calls, a file at a time."""
-        for path in self._view.paths_within(filter):
-            if filter.device is None and filter.text is None:
-                yield self._digests.of(path, with_figures=True).figures_of(filter)
-            else:
-                took = (pl.col("finished_at") - pl.col("started_at")).to_physical().alias("took")
-                matching = scan_files([path]).filter(condition(filter)).with_columns(took)
-                yield Figures.of(matching.select(pl.col(name).to_physical() for name in TALLIED).collect())
-
-    def _searched(self, page: Page, columns: Sequence[str]) -> pl.DataFrame:
-        """As `page`, by reading what may have the device or the text, ever more at once."""
-        found = pl.DataFrame(schema={column: LOG_SCHEMA[column] for column in columns})
-        for stretch in self._view.stretches_from_end(page.within, newest_first=page.is_newest):
-            if not stretch.is_empty:
-                found = page.of(pl.concat([found, stretch.page(page, columns)]))
-            if found.height == page.count:
-                break
-        return found
-
-    def _candidates(self, page: Page, wanted: int) -> _Candidates:
+    def _candidates(self, view: ArchiveView, page: Page, wanted: int) -> _Candidates:
         """At least so many, unless there are fewer. All of them start in the window."""
         found: list[_Rows] = []
         count, others = 0, []
         near_end = "last" if page.is_newest else "first"
-        files = self._view.files_within(page.within).sort(near_end, descending=page.is_newest)
+        files = view.files_within(page.within).sort(near_end, descending=page.is_newest)
         for path, nearness in files.select("path", _nearness_of(page, near_end)).iter_rows():
             if count >= wanted:
                 others.append(nearness)
@@ -116,6 +116,22 @@ class ArchivePages:
                 farther = digest.blocks.filter(pl.col("block").is_in(runs["block"].implode()))
                 others.append(farther.select(_nearness_of(page, near_end).max()).item())
         return _Candidates(found, max(others, default=None))
+
+
+def _is_short(filter: CallFilter) -> bool:
+    """Whether all that it asks for is in digests."""
+    return filter.device is None and filter.text is None
+
+
+def _searched(view: ArchiveView, page: Page, columns: Sequence[str]) -> pl.DataFrame:
+    """The calls of the page, by reading what may be in it, ever more at once."""
+    found = pl.DataFrame(schema={column: LOG_SCHEMA[column] for column in columns})
+    for stretch in view.stretches_from_end(page.within, newest_first=page.is_newest):
+        if not stretch.is_empty:
+            found = page.of(pl.concat([found, stretch.page(page, columns)]))
+        if found.height == page.count:
+            break
+    return found
 
 
 def _nearness_of(page: Page, column: str = "started_at") -> pl.Expr:
