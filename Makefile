@@ -14,7 +14,7 @@ env: .venv/.installed  ## the environment, from the lock file
 	touch $@
 
 test: check  ## everything that must pass, as CI runs it
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: env  ## style, types and layers
 	$(BIN)/ruff check .
