@@ -1,4 +1,4 @@
-"""The archive looked through: pages of the newest calls, calls by id, and a day of a table that grew tenfold."""
+"""The archive looked through: pages of calls, calls by id, and a day of a table that grew tenfold."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -17,6 +17,8 @@ from bench.results import Result, Screen, at_most, median_of
 from bench.sizes import Sizes
 
 _TIMES_AS_MANY = 10
+_PAGE = 50
+_MOST_SHOWN_MS = 150
 _MOST_PAGE_MS = 60
 _MOST_CALL_MS = 30
 _MOST_GROWTH = 1.1
@@ -30,9 +32,12 @@ def measure_looking(folder: Path, sizes: Sizes, screen: Screen) -> Iterator[Resu
             data = folder / str(times)
             tables.append(Ours(data, make_archive(data, _repeated(sizes.looked_through, times))))
     few, many = tables
-    for _ in screen.turns("looking", ["newest 50, one by id"]):
-        printed = printed_by("bench.look", many.data)
-    yield from _looks(printed, f"{_TIMES_AS_MANY * sizes.looked_through:,} calls")
+    for _ in screen.turns("looking", [f"newest {_PAGE}, pages of the console, one by id"]):
+        of_few = printed_by("bench.look", few.data, "100")
+        of_many = printed_by("bench.look", many.data, "30")
+    yield from _pages(of_few, f"{sizes.looked_through:,} calls", _MOST_SHOWN_MS)
+    yield from _pages(of_many, f"{_TIMES_AS_MANY * sizes.looked_through:,} calls")
+    yield from _looks(of_many, f"{_TIMES_AS_MANY * sizes.looked_through:,} calls")
     yield from _growth(few, many, sizes, screen)
 
 
@@ -43,16 +48,27 @@ def _repeated(count: int, times: int) -> Iterator[pl.DataFrame]:
             yield moved(batch, number * timedelta(days=DAYS), seed=number)
 
 
+def _pages(printed: Mapping[str, Any], calls: str, goal: float | None = None) -> Iterator[Result]:
+    for window in ("an hour", "a day", "all"):
+        figures = printed[window]
+        title = f"page of the console, {window} of {calls}"
+        yield Result(f"{title}, p50", "ms", figures["p50"])
+        met = None if goal is None else at_most(goal, figures["p95"], "ms")
+        yield Result(f"{title}, p95", "ms", figures["p95"], goal=met)
+
+
 def _looks(printed: Mapping[str, Any], calls: str) -> Iterator[Result]:
-    for name, goal in (("a filter of 50 or more", _MOST_PAGE_MS), ("a filter of fewer", None)):
-        figures = printed[name]
-        title = f"newest 50 of {calls}, {name}"
+    kinds = (
+        (f"newest {_PAGE} of {calls}, any filter", "newest", _MOST_PAGE_MS),
+        (f"newest {_PAGE} of {calls}, of a device", "device", None),
+        (f"one of {calls} by id", "by id", _MOST_CALL_MS),
+    )
+    for title, kind, goal in kinds:
+        figures = printed[kind]
         yield Result(f"{title}, p50", "ms", figures["p50"])
         met = None if goal is None else at_most(goal, figures["p99"], "ms")
         yield Result(f"{title}, p99", "ms", figures["p99"], goal=met)
-    call = printed["by id"]
-    yield Result(f"one of {calls} by id, p50", "ms", call["p50"])
-    yield Result(f"one of {calls} by id, p99", "ms", call["p99"], goal=at_most(_MOST_CALL_MS, call["p99"], "ms"))
+    yield Result(f"first look into all files of {calls}", "ms", printed["first look"])
 
 
 def _growth(few: Ours, many: Ours, sizes: Sizes, screen: Screen) -> Iterator[Result]:

@@ -36,7 +36,8 @@ class Measurement(Protocol):
 GROUPS: Mapping[str, Sequence[Measurement]] = {
     "recording": (measure_recording,),
     "exports": (measure_exports,),
-    "archive": (measure_archive_exports, measure_archiving, measure_looking),
+    "archive": (measure_archive_exports, measure_archiving),
+    "looking": (measure_looking,),
 }
 
 

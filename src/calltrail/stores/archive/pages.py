@@ -58,10 +58,10 @@ class ArchivePages:
 
     def page(self, page: Page, columns: Sequence[str]) -> pl.DataFrame:
         """The calls of the page, with these columns of the log, which include those of its order."""
-        last = pl.col("last").to_physical()
-        has_digest = pl.lit(value=_is_short(page.filter)) & (last > self._digests.full_through())
-        files = self._view.files
-        known, others = (replace(self._view, files=files.filter(some)) for some in (has_digest, ~has_digest))
+        if not _is_short(page.filter):
+            return _searched(self._view, page, columns)
+        has_room = pl.col("last").to_physical() > self._digests.full_through()
+        known, others = (replace(self._view, files=self._view.files.filter(some)) for some in (has_room, ~has_room))
         found = self._looked_up(known, page, columns)
         if others.files.is_empty():
             return found
