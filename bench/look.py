@@ -1,7 +1,7 @@
 """Looks through an archive: `python -m bench.look DATA PAGES`. Prints how long that took, in milliseconds, as JSON.
 
 Every question is another one; the first few, which load libraries and remember what files have, are not counted.
-`PAGES` is how many pages of the console are asked for of each kind of window.
+`PAGES` is of how many filters the newest calls and an overview are asked for, for each length of window.
 """
 
 import json
@@ -60,7 +60,7 @@ def _questions(
     for window, back in _WINDOWS.items():
         asked = _filters(chance, archive, pages_of_each + _NOT_COUNTED, till_share=1 if back else 0)
         yield window, [partial(_show, pages, _back(some, back)) for some in asked]
-    devices = _some(chance, archive, "device", 2)
+    devices = _some(chance, archive, "device", 3)
     yield "device", [partial(_newest, pages, CallFilter(device=device)) for device in devices]
     yield "by id", [partial(archive.find, call_id) for call_id in _some(chance, archive, "id", 20)]
 
@@ -70,7 +70,7 @@ def _newest(pages: LogPages, some: CallFilter) -> object:
 
 
 def _show(pages: LogPages, some: CallFilter) -> object:
-    """All that a page of the console shows."""
+    """What a page of calls shows."""
     extent = pages.extent()
     assert extent
     since, till = some.since or extent[0], some.till or extent[1]

@@ -32,7 +32,7 @@ def measure_looking(folder: Path, sizes: Sizes, screen: Screen) -> Iterator[Resu
             data = folder / str(times)
             tables.append(Ours(data, make_archive(data, _repeated(sizes.looked_through, times))))
     few, many = tables
-    for _ in screen.turns("looking", [f"newest {_PAGE}, pages of the console, one by id"]):
+    for _ in screen.turns("looking", [f"newest {_PAGE}, overviews, one by id"]):
         of_few = printed_by("bench.look", few.data, "100")
         of_many = printed_by("bench.look", many.data, "30")
     yield from _pages(of_few, f"{sizes.looked_through:,} calls", _MOST_SHOWN_MS)
@@ -51,7 +51,7 @@ def _repeated(count: int, times: int) -> Iterator[pl.DataFrame]:
 def _pages(printed: Mapping[str, Any], calls: str, goal: float | None = None) -> Iterator[Result]:
     for window in ("an hour", "a day", "all"):
         figures = printed[window]
-        title = f"page of the console, {window} of {calls}"
+        title = f"newest {_PAGE} and overview, {window} of {calls}"
         yield Result(f"{title}, p50", "ms", figures["p50"])
         met = None if goal is None else at_most(goal, figures["p95"], "ms")
         yield Result(f"{title}, p95", "ms", figures["p95"], goal=met)
