@@ -14,7 +14,7 @@ from bench.peers import postgres_server
 from bench.processes import printed_by
 from bench.questions import KINDS, Question
 from calltrail.domain.filters import CallFilter
-from calltrail.formats.parts import file_name_suffix
+from calltrail.formats.names import file_name_suffix
 
 POSTGRES = "PostgreSQL"
 

@@ -4,6 +4,7 @@ import http.client
 import random
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
@@ -23,7 +24,6 @@ from calltrail.settings import Settings
 from calltrail.stores.archive.reader import ArchiveReader
 
 _PERSON = "bench@example.com"
-_PAGES = 300
 _NOT_COUNTED = 10
 """The first pages load libraries."""
 
@@ -40,9 +40,9 @@ def measure_pages(folder: Path, sizes: Sizes, screen: Screen) -> Iterator[Result
     arguments = ("serve", "--data", str(data), "--port", str(port), "--no-export-worker")
     with serving([ServerCommand("calltrail", arguments, port, folder / "log")]):
         browser = _Browser(port, _token(settings))
-        for _ in screen.turns("pages", [f"{2 * _PAGES} asked for"]):
-            calls = [browser.ms(f"/calls?{query}") for query in _queries(settings)][_NOT_COUNTED:]
-            one = [browser.ms(f"/calls/{call_id}") for call_id in _ids(settings)][_NOT_COUNTED:]
+        for _ in screen.turns("pages", [f"{2 * sizes.pages} asked for"]):
+            calls = [browser.ms(f"/calls?{query}") for query in _queries(settings, sizes.pages)][_NOT_COUNTED:]
+            one = [browser.ms(f"/calls/{call_id}") for call_id in _ids(settings, sizes.pages)][_NOT_COUNTED:]
     for title, times in (("the page of calls", calls), ("the page of one call", one)):
         cuts = quantiles(times, n=100)
         what = f"{title}, {sizes.archived:,} archived"
@@ -59,26 +59,29 @@ def _token(settings: Settings) -> str:
 
 
 class _Browser:
+    """One visitor."""
+
     def __init__(self, port: int, token: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._port = port
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "text/html"}
 
     def ms(self, path: str) -> float:
         """How long the page took, to its last byte."""
-        began = time.perf_counter()
-        self._connection.request("GET", path, headers=self._headers)
-        answer = self._connection.getresponse()
-        body = answer.read()
-        took = (time.perf_counter() - began) * 1000
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)) as connection:
+            began = time.perf_counter()
+            connection.request("GET", path, headers=self._headers)
+            answer = connection.getresponse()
+            body = answer.read()
+            took = (time.perf_counter() - began) * 1000
         assert answer.status == 200, body[:500]
         return took
 
 
-def _queries(settings: Settings) -> Iterator[str]:
+def _queries(settings: Settings, count: int) -> Iterator[str]:
     """Windows and criteria at random, frequent names more often; the same in each run."""
     chance = random.Random(1)
     first, last = ArchiveReader(settings.archive_folder).view().files.select(pl.min("first"), pl.max("last")).row(0)
-    for _ in range(_PAGES):
+    for _ in range(count):
         words = {}
         if chance.random() < 0.5:
             words["endpoint"] = _one_of(chance, ENDPOINTS)
@@ -101,8 +104,8 @@ def _one_of(chance: random.Random, names: tuple[str, ...]) -> str:
     return chance.choices(names, [1 / place for place in range(1, len(names) + 1)])[0]
 
 
-def _ids(settings: Settings) -> Iterator[str]:
+def _ids(settings: Settings, count: int) -> Iterator[str]:
     paths = ArchiveReader(settings.archive_folder).view().files["path"].to_list()
     for path in paths:
         ids = pl.read_parquet(path, columns=["id"])["id"]
-        yield from ids.sample(min(len(ids), _PAGES // len(paths) + 1), seed=1)
+        yield from ids.sample(min(len(ids), count // len(paths) + 1), seed=1)

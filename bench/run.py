@@ -19,6 +19,7 @@ from bench.archiving import measure_archiving
 from bench.exporting import measure_exports
 from bench.load import generator_name
 from bench.looking import measure_looking
+from bench.pages import measure_pages
 from bench.processes import PROJECT
 from bench.recording import measure_recording
 from bench.results import Result, Screen, write_json
@@ -38,6 +39,7 @@ GROUPS: Mapping[str, Sequence[Measurement]] = {
     "exports": (measure_exports,),
     "archive": (measure_archive_exports, measure_archiving),
     "looking": (measure_looking,),
+    "pages": (measure_pages,),
 }
 
 

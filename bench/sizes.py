@@ -35,6 +35,9 @@ class Sizes:
     looked_through: int
     """Calls of ten days; looked through are ten times as many."""
 
+    pages: int
+    """Of each kind that are asked for."""
+
     files: tuple[str, ...] = ("CSV", "CSV.gz", "NDJSON.zst", "XML")
     """Kinds of files that are exported from the journal."""
 
@@ -56,6 +59,7 @@ FULL = Sizes(
     rounds_of_all=3,
     archiving_seconds=15,
     looked_through=1_000_000,
+    pages=300,
 )
 QUICK = Sizes(
     rounds=3,
@@ -68,4 +72,5 @@ QUICK = Sizes(
     rounds_of_all=3,
     archiving_seconds=6,
     looked_through=50_000,
+    pages=100,
 )

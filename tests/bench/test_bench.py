@@ -27,6 +27,7 @@ TINY = Sizes(
     rounds_of_all=1,
     archiving_seconds=0.1,
     looked_through=60,
+    pages=15,
     archived_files=("CSV.gz",),
     files=("CSV.gz",),
     peers=("polars",),
@@ -68,6 +69,7 @@ def test_bodies_for_load_have_the_size_that_was_asked_for() -> None:
         assert set(SCHEMA["required"]) <= set(json.loads(body))
 
 
+@pytest.mark.timeout(400)
 def test_every_measurement_runs_and_leaves_nothing_behind(tmp_path: Path) -> None:
     output = io.StringIO()
     screen = Screen(Console(file=output, width=200))

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from calltrail.bootstrap.registry import open_registry
 from calltrail.cli.main import app
+from calltrail.cli.options import out
 from calltrail.domain.audit import AuditAction
 from calltrail.domain.catalog import Catalog, IntegrationEndpoint
 from calltrail.settings import Settings
@@ -25,7 +26,8 @@ class Folder:
         self.run("init", "--owner", OWNER, is_json=False)
 
     def try_(self, *arguments: str) -> Result:
-        return CliRunner().invoke(app, [*arguments, "--data", str(self.data)], env={"COLUMNS": "200"})
+        out.width = 200
+        return CliRunner().invoke(app, [*arguments, "--data", str(self.data)])
 
     def run(self, *arguments: str, is_json: bool = True) -> Any:
         """What the command says."""

@@ -18,6 +18,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+_NOT_INHERITED = ("CALLTRAIL_", "PYTHONDONTWRITEBYTECODE")
+"""Servers are started hundreds of times: what they load is compiled once."""
+
 CALLTRAIL = [sys.executable, "-m", "calltrail"]
 OWNER = "owner@example.com"
 PASSWORD = "correct horse battery"
@@ -117,7 +120,7 @@ class Calltrail:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
         try:
             connection.request(method, path, body=body, headers=dict(headers or {}))
             response = connection.getresponse()
@@ -171,7 +174,7 @@ class Calltrail:
         return self.get(parts.path, headers)
 
     def _environment(self) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("CALLTRAIL_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
         defaults = {
             "CALLTRAIL_OWNER_PASSWORD": PASSWORD,
             "CALLTRAIL_WORKER_INTERVAL_S": "0.02",

@@ -6,7 +6,8 @@ import pytest
 
 from calltrail.domain.exports import Compression, ExportFormat, ExportOptions
 from calltrail.formats.columns import exported_columns, source_columns
-from calltrail.formats.parts import file_name_suffix, media_type, part_encoder
+from calltrail.formats.names import file_name_suffix, media_type
+from calltrail.formats.parts import part_encoder
 from tests.formats.hostile_batches import batch, exported
 
 EVERY_FORMAT = pytest.mark.parametrize("format", ExportFormat)

@@ -161,9 +161,9 @@ class TestContentEncoding:
     def test_a_large_corrupt_body_takes_no_time(self, coding: str) -> None:
         sent = bytearray(CODINGS[coding](os.urandom(1 << 20).hex().encode()))
         sent[len(sent) // 2 : len(sent) // 2] = b"\xff" * 2000
-        started = time.perf_counter()
+        started = time.thread_time()  # others may be at work beside
         assert log(bytes(sent), coding=coding, limit=1 << 23).body.decoded_from is None
-        assert time.perf_counter() - started < 2
+        assert time.thread_time() - started < 2
 
     @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
     def test_nothing_may_be_encoded_as_nothing(self, coding: str) -> None:

@@ -176,13 +176,14 @@ async def test_a_call_that_is_processing_is_named_and_stays(site: Site) -> None:
 
 def test_the_audit_journal_tells_of_an_erasure_before_and_after_without_what_is_to_be_gone(site: Site) -> None:
     append(site.table, [a_call(NOON, device="d-7", url="/?q=secret")])
-    site.erasing.run(CallFilter(since=NOON, device="d-7", text="secret"), ANN)
+    site.erasing.run(CallFilter(since=NOON, device="d-7", text="secret", most_duration=DAY), ANN)
     before, after = site.audit.entries()
     assert (before.action, after.action) == (AuditAction.ERASURE_BEGUN, AuditAction.CALLS_ERASED)
     asked = {
         "since": NOON.isoformat(),
         "device": f"sha256:{hashlib.sha256(b'd-7').hexdigest()}",
         "text": f"sha256:{hashlib.sha256(b'secret').hexdigest()}",
+        "most_duration": 86_400.0,
     }
     assert before.details == {"filter": asked, "calls": 1, "held": 0}
     assert after.details == {"filter": asked, "calls": 1}

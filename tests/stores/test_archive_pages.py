@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -124,6 +125,16 @@ def test_what_is_remembered_takes_no_more_room_than_there_is(site: Site, room: s
     pages.newest(CallFilter(method_system_names=("none",)), COLUMNS, 50)
     assert pages.kept_bytes <= ROOM[room]
     assert (pages.kept_bytes > 0) == (room != "no room")
+
+
+def test_many_may_look_at_once(site: Site) -> None:
+    pages = site.pages("room for some files")
+    asked = list(some_filters(12, seed=5)) * 2
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda some: pages.newest(some, ("id",), 50)["id"].to_list(), asked))
+        counted = list(pool.map(lambda some: pages.overview(some, HOUR).calls, asked))
+    assert found[:12] == found[12:]
+    assert counted == [site.calls.filter(condition(some)).height for some in asked]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy.dialects import sqlite
 
 from calltrail.domain.access import Principal, PrincipalKind
 from calltrail.domain.calls import CallStatus
@@ -28,6 +29,7 @@ from calltrail.domain.exports import (
 from calltrail.domain.filters import CallFilter
 from calltrail.services.ports import ExportJobs
 from calltrail.stores.memory import MemoryExportJobs
+from calltrail.stores.registry.column_types import Json
 from calltrail.stores.registry.database import Registry
 from calltrail.stores.registry.jobs import RegistryExportJobs
 
@@ -42,7 +44,19 @@ ORDER = ExportOrder("demo.Website", "Logs.Export", CallFilter(), ExportOptions()
 EVERY_CRITERION = ExportOrder(
     "demo.Till",
     "Logs.Export",
-    CallFilter(NOON - timedelta(days=1), NOON, CallStatus.FAILED, True, "demo.Till", ("A", "Ä")),
+    CallFilter(
+        NOON - timedelta(days=1),
+        NOON,
+        CallStatus.FAILED,
+        True,
+        "demo.Till",
+        ("A", "Ä"),
+        device="d-1",
+        text="ж",
+        http_status_class=5,
+        least_duration=timedelta(microseconds=1),
+        most_duration=timedelta(days=2, microseconds=999_999),
+    ),
     ExportOptions(compression=Compression.GZIP, columns=("OperationLogUrl",), delimiter="\t"),
 )
 SHARDS = (
@@ -417,3 +431,13 @@ class SameStory(RuleBasedStateMachine):
 def test_the_registry_tells_the_same_story_as_the_reference(fresh_registry_file: Path) -> None:
     SameStory.fresh_registry_file = fresh_registry_file
     run_state_machine_as_test(SameStory, settings=settings(max_examples=25, stateful_step_count=25, deadline=None))
+
+
+def test_an_order_that_an_earlier_version_kept_is_read_as_what_it_meant() -> None:
+    kept = (
+        '{"endpoint_external_id":"demo.Website","method_system_name":"Logs.Export","filter":{"since":null,"till":null,'
+        '"status":null,"has_errors":true,"endpoint_external_id":null,"method_system_names":["A"],"device":null,'
+        '"text":null},"options":{}}'
+    )
+    expected = replace(ORDER, filter=CallFilter(has_errors=True, method_system_names=("A",)))
+    assert Json[ExportOrder](ExportOrder).process_result_value(kept, sqlite.dialect()) == expected

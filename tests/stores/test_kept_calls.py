@@ -250,6 +250,8 @@ filters = st.builds(
     method_system_names=st.lists(st.sampled_from(METHODS), unique=True, max_size=2).map(lambda n: tuple(sorted(n))),
     device=st.none() | st.just("d1"),
     text=st.none() | st.just("secret"),
+    http_status_class=st.none() | st.sampled_from([2, 4]),
+    least_duration=st.none() | st.sampled_from([12, 13]).map(lambda ms: timedelta(milliseconds=ms)),
 )
 
 

@@ -18,7 +18,7 @@ from calltrail.domain.access import Permission, Principal
 from calltrail.domain.audit import AuditAction, AuditEntry
 from calltrail.domain.exports import Compression, ExportFile, ExportFormat, ExportJob, ExportStatus
 from calltrail.formats.manifest import MANIFEST_NAME
-from calltrail.formats.parts import media_type
+from calltrail.formats.names import media_type
 from calltrail.services.access.links import Link, LinkExpired, LinkForged, LinkSigner
 from calltrail.services.access.rights import Access
 from calltrail.services.ports import AuditJournal, ExportFiles, ExportJobs, StoredFile

@@ -1,10 +1,10 @@
-"""Export files: how each format is made, named and served. Every part is a whole file of its own."""
+"""Export files: how each format is made. Every part is a whole file of its own."""
 
 from typing import Protocol
 
 import polars as pl
 
-from calltrail.domain.exports import Compression, ExportFormat, ExportOptions
+from calltrail.domain.exports import ExportFormat, ExportOptions
 from calltrail.formats.columns import exported_columns
 from calltrail.formats.csv_part import CsvPart
 from calltrail.formats.har_part import HarPart
@@ -28,20 +28,6 @@ class PartEncoder(Protocol):
     def tail(self) -> bytes: ...
 
 
-_COMPRESSION_SUFFIXES = {Compression.NONE: "", Compression.GZIP: ".gz", Compression.ZSTD: ".zst"}
-
-_MEDIA_TYPES = {
-    ExportFormat.CSV: "text/csv; charset=utf-8",
-    ExportFormat.NDJSON: "application/x-ndjson",
-    ExportFormat.JSON: "application/json",
-    ExportFormat.XML: "application/xml",
-    ExportFormat.PARQUET: "application/vnd.apache.parquet",
-    ExportFormat.HAR: "application/json",
-}
-
-_COMPRESSED_MEDIA_TYPES = {Compression.GZIP: "application/gzip", Compression.ZSTD: "application/zstd"}
-
-
 def part_encoder(options: ExportOptions) -> PartEncoder:
     """An encoder of one part, to be used once."""
     columns = exported_columns(options)
@@ -58,13 +44,3 @@ def part_encoder(options: ExportOptions) -> PartEncoder:
             return ParquetPart(columns)
         case ExportFormat.HAR:
             return HarPart()
-
-
-def file_name_suffix(options: ExportOptions) -> str:
-    """What the name of a part ends with, such as `.csv.gz`."""
-    return f".{options.format}{_COMPRESSION_SUFFIXES[options.compression]}"
-
-
-def media_type(options: ExportOptions) -> str:
-    """The Content-Type of a part. A compressed part is a compressed file, not a text in a Content-Encoding."""
-    return _COMPRESSED_MEDIA_TYPES.get(options.compression) or _MEDIA_TYPES[options.format]

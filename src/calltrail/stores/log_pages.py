@@ -15,9 +15,9 @@ from calltrail.services.looking import CallPlace, Overview
 from calltrail.stores.archive.digests import Digests
 from calltrail.stores.archive.pages import ArchivePages
 from calltrail.stores.archive.reader import ArchiveReader, ArchiveView
+from calltrail.stores.asked_page import KEYS, AskedPage
 from calltrail.stores.journal import statements
 from calltrail.stores.journal.conditions import condition, shown
-from calltrail.stores.pages import KEYS, Page
 from calltrail.stores.tallies import TALLIED, Figures, Tally
 
 _NOW = 2**63 - 1
@@ -52,10 +52,10 @@ class LogPages:
     def newest(
         self, filter: CallFilter, columns: Sequence[str], count: int, before: CallPlace | None = None
     ) -> pl.DataFrame:
-        return self._found(Page(filter, count, is_newest=True, place=before), columns)
+        return self._found(AskedPage(filter, count, is_newest=True, place=before), columns)
 
     def next_after(self, filter: CallFilter, columns: Sequence[str], count: int, after: CallPlace) -> pl.DataFrame:
-        return self._found(Page(filter, count, is_newest=False, place=after), columns)
+        return self._found(AskedPage(filter, count, is_newest=False, place=after), columns)
 
     def overview(self, filter: CallFilter, bucket: timedelta) -> Overview:
         tally = Tally(bucket)
@@ -74,7 +74,7 @@ class LogPages:
         starts = [*recent, *view.files["first"], *view.files["last"]]
         return (min(starts), max(starts)) if starts else None
 
-    def _found(self, page: Page, columns: Sequence[str]) -> pl.DataFrame:
+    def _found(self, page: AskedPage, columns: Sequence[str]) -> pl.DataFrame:
         read = tuple(dict.fromkeys((*columns, *KEYS)))
         with self._both() as (journal, view):
             recent = _recent(journal, page, view.through, read)
@@ -90,7 +90,7 @@ class LogPages:
             yield journal, self._archive.view()
 
 
-def _recent(journal: sqlite3.Connection, page: Page, archived: int, columns: Sequence[str]) -> pl.DataFrame:
+def _recent(journal: sqlite3.Connection, page: AskedPage, archived: int, columns: Sequence[str]) -> pl.DataFrame:
     """Those of the page that the journal has."""
     where, values = condition(_NOW, page.within, archived)
     values["count"] = page.count

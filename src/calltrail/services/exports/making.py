@@ -15,7 +15,8 @@ from calltrail.domain.exports import Compression, ExportFile, ExportJob, ExportS
 from calltrail.formats.columns import exported_columns, source_columns
 from calltrail.formats.compression import compressor
 from calltrail.formats.manifest import MANIFEST_NAME, manifest
-from calltrail.formats.parts import PartEncoder, file_name_suffix, part_encoder
+from calltrail.formats.names import file_name_suffix
+from calltrail.formats.parts import PartEncoder, part_encoder
 from calltrail.services.exports.parallel import in_parallel
 from calltrail.services.exports.prefetch import prefetched
 from calltrail.services.ports import CallScanner, ExportFiles, ExportJobs, FileWriter

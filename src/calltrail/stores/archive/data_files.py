@@ -137,9 +137,14 @@ def _starts(bounds: Iterable[pl.DataFrame]) -> str:
 
 @lru_cache(maxsize=4096)
 def block_starts(path: str) -> Sequence[tuple[datetime, int]]:
-    """The first start time of each block of a file, with the number of its calls. Files never change."""
-    blocks = json.loads(pl.read_parquet_metadata(path)[_BLOCKS_KEY])
-    return [(from_micros(start), rows) for start, rows in blocks]
+    """The first start time of each block of a file, with the number of its calls. Files never change.
+
+    A file that another program wrote anew is one block.
+    """
+    blocks = pl.read_parquet_metadata(path).get(_BLOCKS_KEY)
+    if blocks is None:
+        return scan_files([path]).select(pl.min("started_at"), pl.len()).collect().rows()
+    return [(from_micros(start), rows) for start, rows in json.loads(blocks)]
 
 
 def footer_bytes(path: str) -> int:

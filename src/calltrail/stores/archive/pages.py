@@ -11,7 +11,7 @@ from calltrail.formats.frames import LOG_SCHEMA
 from calltrail.stores.archive.data_files import scan_files
 from calltrail.stores.archive.digests import Digests
 from calltrail.stores.archive.reader import ArchiveView, condition
-from calltrail.stores.pages import Page
+from calltrail.stores.asked_page import AskedPage
 from calltrail.stores.tallies import TALLIED, Figures
 
 _MANY = 4
@@ -56,7 +56,7 @@ class ArchivePages:
         self._digests = digests
         digests.forget_others(frozenset(view.files["path"]))
 
-    def page(self, page: Page, columns: Sequence[str]) -> pl.DataFrame:
+    def page(self, page: AskedPage, columns: Sequence[str]) -> pl.DataFrame:
         """The calls of the page, with these columns of the log, which include those of its order."""
         if not _is_short(page.filter):
             return _searched(self._view, page, columns)
@@ -78,7 +78,7 @@ class ArchivePages:
                 matching = scan_files([path]).filter(condition(filter)).with_columns(took)
                 yield Figures.of(matching.select(pl.col(name).to_physical() for name in TALLIED).collect())
 
-    def _looked_up(self, view: ArchiveView, page: Page, columns: Sequence[str]) -> pl.DataFrame:
+    def _looked_up(self, view: ArchiveView, page: AskedPage, columns: Sequence[str]) -> pl.DataFrame:
         """The calls of the page, by digests."""
         read, wanted = tuple(dict.fromkeys((*columns, *_TIMES))), page.count
         while True:
@@ -92,7 +92,7 @@ class ArchivePages:
                 return found.select(columns)
             wanted *= 2
 
-    def _candidates(self, view: ArchiveView, page: Page, wanted: int) -> _Candidates:
+    def _candidates(self, view: ArchiveView, page: AskedPage, wanted: int) -> _Candidates:
         """At least so many, unless there are fewer. All of them start in the window."""
         found: list[_Rows] = []
         count, others = 0, []
@@ -123,7 +123,7 @@ def _is_short(filter: CallFilter) -> bool:
     return filter.device is None and filter.text is None
 
 
-def _searched(view: ArchiveView, page: Page, columns: Sequence[str]) -> pl.DataFrame:
+def _searched(view: ArchiveView, page: AskedPage, columns: Sequence[str]) -> pl.DataFrame:
     """The calls of the page, by reading what may be in it, ever more at once."""
     found = pl.DataFrame(schema={column: LOG_SCHEMA[column] for column in columns})
     for stretch in view.stretches_from_end(page.within, newest_first=page.is_newest):
@@ -134,17 +134,17 @@ def _searched(view: ArchiveView, page: Page, columns: Sequence[str]) -> pl.DataF
     return found
 
 
-def _nearness_of(page: Page, column: str = "started_at") -> pl.Expr:
+def _nearness_of(page: AskedPage, column: str = "started_at") -> pl.Expr:
     """The greater, the earlier in the page a call comes that starts then."""
     micros = pl.col(column).to_physical()
     return micros if page.is_newest else -micros
 
 
-def _nearness(page: Page, calls: pl.DataFrame) -> pl.Series:
+def _nearness(page: AskedPage, calls: pl.DataFrame) -> pl.Series:
     return calls.select(_nearness_of(page)).to_series()
 
 
-def _has_its_times(page: Page) -> pl.Expr:
+def _has_its_times(page: AskedPage) -> pl.Expr:
     """Of calls that may match: whether they do, by their start and their duration."""
     asked = page.within
     return condition(
@@ -152,7 +152,7 @@ def _has_its_times(page: Page) -> pl.Expr:
     )
 
 
-def _split(runs: pl.DataFrame, page: Page, wanted: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _split(runs: pl.DataFrame, page: AskedPage, wanted: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Those of the blocks that come first and together have as many calls as are wanted; the others."""
     block, rows = runs["block"], runs["rows"].cast(pl.Int64)
     if rows.sum() <= wanted:
@@ -170,13 +170,13 @@ def _numbers(runs: pl.DataFrame) -> Sequence[int]:
     ]
 
 
-def _in_window(rows: _Rows, page: Page) -> Sequence[int]:
+def _in_window(rows: _Rows, page: AskedPage) -> Sequence[int]:
     """Those of the rows that start in the window."""
     is_in_window = condition(CallFilter(page.within.since, page.within.till))
     return pl.Series(rows.numbers).filter(_read([rows], ("started_at",)).select(is_in_window).to_series()).to_list()
 
 
-def _nearest(candidates: _Candidates, page: Page, wanted: int) -> _Candidates:
+def _nearest(candidates: _Candidates, page: AskedPage, wanted: int) -> _Candidates:
     """Those of the candidates that start nearest, so many or some more."""
     places = pl.DataFrame(
         {

@@ -18,8 +18,8 @@ from calltrail.formats.frames import LOG_SCHEMA, MOMENT
 from calltrail.stores.archive.books import Books
 from calltrail.stores.archive.data_files import FILE_ROWS, block_starts, scan_files
 from calltrail.stores.archive.schema import require_known_schema
+from calltrail.stores.asked_page import AskedPage
 from calltrail.stores.journal.rows import OUTCOME_COLUMNS, REQUEST_COLUMNS, SEARCHED_COLUMNS, Row
-from calltrail.stores.pages import Page
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -199,7 +199,7 @@ class Stretch:
         """The matching calls, in no order."""
         return self._matching(snapshot).select(columns).collect()
 
-    def page(self, page: Page, columns: Sequence[str]) -> pl.DataFrame:
+    def page(self, page: AskedPage, columns: Sequence[str]) -> pl.DataFrame:
         """The calls of the page, perhaps some more, in no order."""
         start = pl.col("started_at")
         matching = self.log().filter(condition(self.filter), page.is_beyond_place)

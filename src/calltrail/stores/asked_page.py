@@ -15,7 +15,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class AskedPage:
     """The last of the matching calls, or the first."""
 
     filter: CallFilter
@@ -43,7 +43,7 @@ class Page:
         is_beyond = call_id < self.place.id if self.is_newest else call_id > self.place.id
         return (start != self.place.started_at) | is_beyond
 
-    def beside(self, found: pl.DataFrame) -> "Page":
+    def beside(self, found: pl.DataFrame) -> "AskedPage":
         """The page, without what starts farther away than all of those that were found elsewhere."""
         if found.height < self.count:
             return self
