@@ -25,8 +25,8 @@ VIEWER = "vera@example.com"
 class House:
     """The whole HTTP application, with a log that tests fill."""
 
-    def __init__(self) -> None:
-        self.platform = Platform()
+    def __init__(self, public_url: str | None = None) -> None:
+        self.platform = Platform(public_url=public_url)
         self.site = self.platform.site
         self.log = self.platform.log
         self.site.staff.set_role("Support", [Permission.CALLS_VIEW])

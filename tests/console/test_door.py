@@ -64,6 +64,12 @@ async def test_no_page_may_be_framed_or_load_anything_from_elsewhere(path: str) 
     assert page.headers["cache-control"] == "no-store"
 
 
+async def test_addresses_that_are_handed_on_begin_as_set() -> None:
+    owner = await House("https://calltrail.example.com/").person()
+    page = await owner.post("/people/invite", {"email": "new@example.com"})
+    assert "https://calltrail.example.com/welcome/" in page.text
+
+
 def _gettable() -> list[str]:
     """The address of every page, its variable parts filled in."""
     app = House().platform.app

@@ -26,7 +26,13 @@ from calltrail.services.exports.exporting import Exporting
 
 
 def console_addresses(
-    stores: Stores, staffing: Staffing, sessions: Sessions, exporting: Exporting, operations: ASGIApp
+    stores: Stores,
+    staffing: Staffing,
+    sessions: Sessions,
+    exporting: Exporting,
+    operations: ASGIApp,
+    *,
+    public_url: str | None,
 ) -> Iterator[Address]:
     """Every address of the console; `operations` takes the calls that people try."""
     catalog, pages = stores.catalog, stores.pages
@@ -42,6 +48,6 @@ def console_addresses(
         audit=AuditDesk(audit=stores.audit),
         system=SystemDesk(state=stores.state, jobs=stores.jobs, holds=stores.holds, catalog=catalog),
     )
-    door = ConsoleDoor(sessions=sessions, staff=stores.staff, now=now)
+    door = ConsoleDoor(sessions=sessions, staff=stores.staff, public_url=public_url, now=now)
     yield from door.addresses(tuple(console_table(desks)))
     yield from Welcome(people=staffing.people, sessions=sessions).addresses()

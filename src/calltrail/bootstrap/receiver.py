@@ -151,7 +151,9 @@ def http_application(settings: Settings, stores: Stores, staffing: Staffing, sec
 
     sessions = Sessions(staffing.passes, secret)
     endpoints = _endpoints(settings, stores, staffing.access, receiving, links, sessions=sessions)
-    console = console_addresses(stores, staffing, sessions, exporting, endpoints.operations)
+    console = console_addresses(
+        stores, staffing, sessions, exporting, endpoints.operations, public_url=settings.public_url
+    )
     return application(endpoints, console, lifespan)
 
 

@@ -51,9 +51,12 @@ class ConsoleAddress:
 class ConsoleDoor:
     """Lets people in, each where they may go."""
 
-    def __init__(self, *, sessions: Sessions, staff: StaffStore, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, sessions: Sessions, staff: StaffStore, public_url: str | None, now: Callable[[], datetime]
+    ) -> None:
         self._sessions = sessions
         self._staff = staff
+        self._public_url = public_url
         self._now = now
         self._visits = anyio.CapacityLimiter(_VISITS_AT_ONCE)
 
@@ -106,7 +109,7 @@ class ConsoleDoor:
             form=form,
             form_token=self._sessions.form_token(request),
             session=session_secret(request),
-            base_url=f"{request.url.scheme}://{request.url.netloc}",
+            base_url=(self._public_url or f"{request.url.scheme}://{request.url.netloc}").rstrip("/"),
             now=self._now(),
         )
 

@@ -35,7 +35,7 @@ class Visit:
     """Secret of the session; empty for a program."""
 
     base_url: str
-    """Scheme and host, as the visitor reached us."""
+    """Scheme and host that addresses begin with: as set, or as the visitor reached us."""
 
     now: datetime
 
