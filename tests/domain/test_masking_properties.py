@@ -3,6 +3,7 @@
 import json
 import time
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import parse_qs, quote_plus, unquote_plus, urlencode
 from xml.sax.saxutils import escape, quoteattr
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calltrail.domain.masking import bodies
 from calltrail.domain.masking.call_masking import CallMasking, Masker
 
 MASKER = Masker(["customField"])
@@ -168,6 +170,25 @@ _noise = st.lists(st.sampled_from(_FRAGMENTS), max_size=6).map("".join)
 @given(_noise, st.sampled_from(_PLANTS), _noise)
 def test_no_noise_around_a_secret_saves_it(before: str, plant: str, after: str) -> None:
     assert SECRET.encode() not in mask((before + plant % SECRET + after).encode())
+
+
+_lines = st.lists(_noise | st.sampled_from([plant % SECRET for plant in _PLANTS]), max_size=8).map("\n".join)
+
+
+@given(_lines, st.integers(0, 40))
+def test_a_long_text_is_masked_as_a_short_one(lines: str, piece_bytes: int) -> None:
+    body = ("{" + lines).encode()
+    with patch.object(bodies, "_PIECE_BYTES", piece_bytes):
+        in_pieces = mask(body)
+    assert in_pieces == mask(body)
+
+
+@given(
+    st.binary(max_size=6), st.binary(max_size=6), st.sampled_from(["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+)
+def test_no_bytes_around_a_secret_in_a_wide_encoding_save_it(before: bytes, after: bytes, encoding: str) -> None:
+    body = before * 4 + f"password={SECRET}\n".encode(encoding) + after * 4
+    assert SECRET.encode(encoding) not in mask(body)
 
 
 @given(st.binary(max_size=60) | _noise.map(str.encode))

@@ -8,6 +8,7 @@ import polars as pl
 from calltrail.domain.exports import ExportOptions
 from calltrail.formats.cells import SPACED_MOMENT, as_text, is_text
 from calltrail.formats.columns import Column, ColumnKind
+from calltrail.formats.frames import shown
 from calltrail.formats.outlet import Outlet
 
 LINE_END = "\r\n"
@@ -16,6 +17,10 @@ LINE_END = "\r\n"
 FORMULA_START = "\\A([=+\\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20])"
 """What may make a spreadsheet calculate a cell: the characters of OWASP ASVS 1.2.10, and to be safe every line end and
 the signs in full width."""
+
+
+_IN_TYPED_CELLS = frozenset("0123456789-: .truefals")
+"""The characters of moments, numbers and flags."""
 
 
 class CsvPart:
@@ -42,11 +47,13 @@ class CsvPart:
         return b""
 
     def _cell(self, column: Column) -> pl.Expr:
-        # All as text: polars quotes a text that holds the delimiter, but no moment, number or flag that does.
-        cell = as_text(column, SPACED_MOMENT)
-        if self._options.spreadsheet_safe and is_text(column):
-            cell = cell.str.replace(FORMULA_START, "'${1}")
-        return cell
+        if not is_text(column):
+            # polars quotes a text that holds the delimiter, but no moment, number or flag that does.
+            may_need_quotes = self._options.delimiter in _IN_TYPED_CELLS
+            return as_text(column, SPACED_MOMENT) if may_need_quotes else shown(column)
+        if self._options.spreadsheet_safe:
+            return shown(column).str.replace(FORMULA_START, "'${1}")
+        return shown(column)
 
     def _cut(self, cells: pl.DataFrame) -> pl.DataFrame:
         """The cells with bodies of at most `max_field_chars`, and the flags of those that had more."""
@@ -70,6 +77,7 @@ class CsvPart:
             include_header=include_header,
             separator=self._options.delimiter,
             line_terminator=LINE_END,
+            datetime_format=SPACED_MOMENT,
             quote_style="always" if len(self._columns) == 1 else "necessary",
         )
         return outlet.taken()

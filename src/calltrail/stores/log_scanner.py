@@ -70,8 +70,7 @@ class _LogView:
             if stretch.is_empty:
                 yield from recent
             else:
-                both = pl.concat([stretch.moments(snapshot), *recent])
-                yield both.group_by("started_at").agg(pl.all().sum()).sort("started_at")
+                yield pl.concat([stretch.moments(snapshot), *recent]).sort("started_at")
 
     def batches(
         self, snapshot: Snapshot, filter: CallFilter, columns: Sequence[str], batch_bytes: int, rows: int

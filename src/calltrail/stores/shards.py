@@ -15,7 +15,8 @@ _PIECES_A_SHARD = 32
 def cut(pages: Iterable[pl.DataFrame], shard_bytes: int) -> tuple[Shard, ...]:
     """Cut calls into consecutive shards of about one size, which is `shard_bytes` or less; none without calls.
 
-    The pages have every start time (microseconds since 1970) once, in order, with the number and size of its calls.
+    The pages have start times (microseconds since 1970) in order, each with the number and size of its calls. One may
+    occur several times, but not in two pages: its calls are not cut apart.
     """
     pieces = [_grouped(page, max(1, shard_bytes // _PIECES_A_SHARD)) for page in pages]
     if not pieces:
@@ -31,8 +32,9 @@ def _grouped(calls: pl.DataFrame, piece_bytes: int) -> pl.DataFrame:
     first = pl.col("started_at")
     last = pl.col("last") if "last" in calls.columns else first
     size = pl.col("size_bytes")
+    piece = pl.when(first.ne_missing(first.shift())).then((size.cum_sum() - size) // piece_bytes).forward_fill()
     return (
-        calls.group_by((size.cum_sum() - size) // piece_bytes, maintain_order=True)
+        calls.group_by(piece.set_sorted(), maintain_order=True)
         .agg(first.first(), last.last().alias("last"), pl.col("rows").sum(), size.sum().alias("bytes"))
         .select("started_at", "last", "rows", size_bytes="bytes")
     )

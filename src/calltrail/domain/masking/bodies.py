@@ -6,7 +6,7 @@ unknown) names are looked for everywhere, and in doubt more is masked rather tha
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from calltrail.domain.masking.escapes import AS_IT_IS, IN_FORM, IN_JSON, IN_XML, Escapes, without_a_layer
 from calltrail.domain.masking.names import USER_INFO, SecretNames
@@ -41,6 +41,10 @@ _NO_SECRET_LITERAL = re.compile(rb"(?:null|true|false|undefined|\*\*\*)?")
 _LONG_NUMBER = re.compile(rb"(?<=[\[:,\s])\d{6,}")
 
 
+_PIECE_BYTES = 2048
+"""So much of a text, and the rest of the line, is asked whether it may hold a secret."""
+
+
 class _Edits:
     """A text with parts of it replaced, first to last."""
 
@@ -60,6 +64,15 @@ class _Edits:
         if not self._pieces:
             return self.text
         return b"".join((*self._pieces, self.text[self._done :]))
+
+
+def _pieces(text: bytes) -> Iterator[tuple[int, int]]:
+    """Whole lines, some at once. A name never goes on in another line."""
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n", start + _PIECE_BYTES) + 1 or len(text)
+        yield start, end
+        start = end
 
 
 class BodyMasking:
@@ -238,13 +251,27 @@ class BodyMasking:
     def _text(self, text: bytes) -> bytes:
         edits = _Edits(text)
         at = 0
-        while found := NAMED.search(text, at):
-            at = found.end()
-            if not self._names.hold(found["element"] or found["name"]) or ends_a_path(found):
+        for start, end in _pieces(text):
+            is_all = end - start == len(text)  # and has been looked at
+            if end <= at or not (is_all or self._names.may_occur_in(text[start:end])):
                 continue
-            tag = XML_TOKEN.match(text, found.start()) if found["element"] else None
-            at = self._xml_tag(edits, tag, _DEEPEST) if tag else self._cover_assigned(edits, found)
+            at = max(at, start)
+            while at < end:
+                at = self._mask_next(edits, at, end)
         return edits.result()
+
+    def _mask_next(self, edits: _Edits, start: int, end: int) -> int:
+        """Mask the value of the next name, if it is secret and begins before the end; say where to read on."""
+        text = edits.text
+        found = NAMED.search(text, start)
+        if not found:
+            return len(text)
+        if found.start() >= end:
+            return found.start()
+        if not self._names.hold(found["element"] or found["name"]) or ends_a_path(found):
+            return found.end()
+        tag = XML_TOKEN.match(text, found.start()) if found["element"] else None
+        return self._xml_tag(edits, tag, _DEEPEST) if tag else self._cover_assigned(edits, found)
 
     def _cover_assigned(self, edits: _Edits, found: re.Match[bytes]) -> int:
         text, start = edits.text, found.end()

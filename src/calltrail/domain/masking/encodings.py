@@ -5,8 +5,13 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-_WIDE_ENCODINGS = (("utf-16-le", 0, 2), ("utf-16-be", 1, 2), ("utf-32-le", 0, 4), ("utf-32-be", 3, 4))
-"""Each with the offset and the step at which it holds ASCII."""
+_WIDE_ENCODINGS = (
+    ("utf-16-le", re.compile(rb"(?:[\x01-\x7f]\0)++")),
+    ("utf-16-be", re.compile(rb"(?:\0[\x01-\x7f])++")),
+    ("utf-32-le", re.compile(rb"(?:[\x01-\x7f]\0{3})++")),
+    ("utf-32-be", re.compile(rb"(?:\0{3}[\x01-\x7f])++")),
+)
+"""Each with what is ASCII in it. Within such a stretch none begins that is off by some bytes."""
 
 _UNLIKE_ASCII = frozenset(
     {"utf-7", "shift_jis", "cp932", "gbk", "gb18030", "gb2312", "hz", "big5", "big5hkscs", "cp950", "johab", "cp949"}
@@ -20,12 +25,15 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 def other_encodings(body: bytes, content_type: str, may_matter: Callable[[bytes], bool]) -> list[str]:
     """Encodings beside ASCII's kin in which to look at a body: the declared one, and wide ones if it holds NULs.
 
-    `may_matter` is asked whether the ASCII that a wide encoding would give is worth a look.
+    `may_matter` is asked whether what is ASCII in a wide encoding, a stretch a line, is worth a look.
     """
     declared = _declared_encoding(content_type)
     encodings = [declared] if declared in _UNLIKE_ASCII else []
     if b"\0" in body:
-        encodings += [encoding for encoding, offset, step in _WIDE_ENCODINGS if may_matter(body[offset::step])]
+        for encoding, ascii_in_it in _WIDE_ENCODINGS:
+            stretches = ascii_in_it.findall(body)
+            if stretches and may_matter(b"\n".join(stretches).replace(b"\0", b"")):
+                encodings.append(encoding)
     return encodings
 
 

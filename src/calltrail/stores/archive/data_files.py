@@ -154,6 +154,11 @@ def footer_bytes(path: str) -> int:
         return int.from_bytes(file.read(4), "little")
 
 
+def scan_files(paths: Iterable[str]) -> pl.LazyFrame:
+    """Files of the table as one frame. Columns that came after a file was written are null in it."""
+    return pl.scan_parquet(list(paths), schema=dict(ARCHIVE_SCHEMA), missing_columns="insert")
+
+
 def scan_one(path: str) -> pl.LazyFrame:
     """As `scan_files`, of one file whose footer is read once, however often the frame is asked.
 
@@ -162,9 +167,17 @@ def scan_one(path: str) -> pl.LazyFrame:
     calls = pl.scan_parquet(path, hive_partitioning=False)
     known = calls.collect_schema()
     missing = {name: dtype for name, dtype in ARCHIVE_SCHEMA.items() if name not in known}
-    return calls.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in missing.items()) if missing else calls
+    absent = [pl.lit(None, dtype).alias(name) for name, dtype in missing.items()]
+    return calls.with_columns(absent).select(*ARCHIVE_SCHEMA)
 
 
-def scan_files(paths: Iterable[str]) -> pl.LazyFrame:
-    """Files of the table as one frame. Columns that came after a file was written are null in it."""
-    return pl.scan_parquet(list(paths), schema=dict(ARCHIVE_SCHEMA), missing_columns="insert")
+class KnownFiles:
+    """Files that are asked block after block: of those asked last the footers are remembered."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, pl.LazyFrame] = {}
+
+    def scan(self, paths: Sequence[str]) -> pl.LazyFrame:
+        """As `scan_files`."""
+        self._known = {path: self._known[path] if path in self._known else scan_one(path) for path in paths}
+        return pl.concat(self._known.values())

@@ -1,7 +1,7 @@
 """The table as readers see it: what it held at one moment, cut into stretches of time."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,10 +16,13 @@ from calltrail.domain.exports import Snapshot
 from calltrail.domain.filters import CallFilter
 from calltrail.formats.frames import LOG_SCHEMA, MOMENT
 from calltrail.stores.archive.books import Books
-from calltrail.stores.archive.data_files import FILE_ROWS, block_starts, scan_files
+from calltrail.stores.archive.data_files import FILE_ROWS, KnownFiles, block_starts, scan_files
 from calltrail.stores.archive.schema import require_known_schema
 from calltrail.stores.asked_page import AskedPage
 from calltrail.stores.journal.rows import OUTCOME_COLUMNS, REQUEST_COLUMNS, SEARCHED_COLUMNS, Row
+
+Scan = Callable[[Sequence[str]], pl.LazyFrame]
+"""Makes one frame of files."""
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -119,8 +122,9 @@ class ArchiveView:
         pieces = files.select("first", "rows") if rows >= FILE_ROWS else _blocks(files["path"])
         number = (pl.col("rows").cum_sum() - pl.col("rows")) // rows
         starts = pieces.sort("first").group_by(number, maintain_order=True).agg(pl.col("first").min())["first"]
+        scan = scan_files if rows >= FILE_ROWS else KnownFiles().scan
         for window in _windows(files, filter, starts):
-            yield _stretch(files, window)
+            yield _stretch(files, window, scan)
 
     def stretches_from_end(self, filter: CallFilter, *, newest_first: bool) -> "Iterator[Stretch]":
         """The window of the filter, cut from its end or its beginning on: first a block, then ever more, then files."""
@@ -166,9 +170,9 @@ def _windows(files: pl.DataFrame, filter: CallFilter, starts: Iterable[datetime]
     ]
 
 
-def _stretch(files: pl.DataFrame, filter: CallFilter) -> "Stretch":
+def _stretch(files: pl.DataFrame, filter: CallFilter, scan: Scan = scan_files) -> "Stretch":
     holding = files.filter(*overlaps(filter))
-    return Stretch(filter, tuple(holding["path"]), max(holding["last_finish"], default=0))
+    return Stretch(filter, tuple(holding["path"]), max(holding["last_finish"], default=0), scan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,20 +184,17 @@ class Stretch:
     last_finish: int
     """The last commit of the journal that closed a call of theirs."""
 
+    scan: Scan
+
     @property
     def is_empty(self) -> bool:
         """Whether the archive has no calls of it."""
         return not self.paths
 
     def moments(self, snapshot: Snapshot) -> pl.DataFrame:
-        """Every start time of matching calls, in order, with the number and size of the calls."""
-        return (
-            self._matching(snapshot)
-            .group_by(pl.col("started_at").to_physical().alias("started_at"))
-            .agg(rows=pl.len().cast(pl.Int64), size_bytes=pl.col("plain_text_bytes").sum())
-            .sort("started_at")
-            .collect()
-        )
+        """The start time, number and size of each matching call, in no order."""
+        start, size = pl.col("started_at").to_physical(), pl.col("plain_text_bytes")
+        return self._matching(snapshot).select(start, rows=pl.lit(1, pl.Int64), size_bytes=size).collect()
 
     def calls(self, snapshot: Snapshot, columns: Sequence[str]) -> pl.DataFrame:
         """The matching calls, in no order."""
@@ -211,7 +212,7 @@ class Stretch:
 
     def log(self) -> pl.LazyFrame:
         """The calls of its files, whichever they are."""
-        return scan_files(self.paths)
+        return self.scan(self.paths)
 
     def _matching(self, snapshot: Snapshot) -> pl.LazyFrame:
         log = self.log()
