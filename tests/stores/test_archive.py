@@ -1,5 +1,7 @@
 """The archive: moved to exactly once, whatever dies, and open to other tools."""
 
+import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -310,6 +312,39 @@ async def test_the_tables_log_is_put_together_and_files_out_of_use_are_deleted(
     await write(journal, [NOON])
     with open_archiver(tmp_path) as archiver:
         assert archiver.run() == 1
+
+
+async def archive_one_each(folder: Path, journal: CallJournal, seconds: Sequence[int]) -> None:
+    for second in seconds:
+        await write(journal, [NOON + timedelta(seconds=second)])
+        with open_archiver(folder) as archiver:
+            archiver.run()
+
+
+async def test_a_reader_sees_what_came_since_its_last_look(tmp_path: Path, journal: CallJournal) -> None:
+    reader = ArchiveReader(tmp_path / "archive")
+    log = tmp_path / "archive" / "_delta_log"
+    await archive_one_each(tmp_path, journal, [0])
+    for second in (1, 2):
+        assert reader.view() is reader.view()
+        looked_ns = log.stat().st_mtime_ns
+        await archive_one_each(tmp_path, journal, [second])
+        os.utime(log, ns=(looked_ns, looked_ns))  # as if all was in one tick of the clock
+        assert reader.view().files["rows"].sum() == second + 1
+
+
+async def test_a_reader_sees_a_log_whose_entries_since_its_last_look_are_gone(
+    tmp_path: Path, journal: CallJournal
+) -> None:
+    reader = ArchiveReader(tmp_path / "archive")
+    log = tmp_path / "archive" / "_delta_log"
+    await archive_one_each(tmp_path, journal, [0])
+    assert reader.view().files["rows"].sum() == 1
+    await archive_one_each(tmp_path, journal, range(1, 12))
+    ArchiveTable(tmp_path / "archive", commits_a_checkpoint=10).tidy_log(timedelta(0))
+    for version in range(json.loads((log / "_last_checkpoint").read_bytes())["version"]):
+        (log / f"{version:020}.json").unlink(missing_ok=True)
+    assert reader.view().files["rows"].sum() == 12
 
 
 async def test_other_tools_read_the_table_as_it_lies(tmp_path: Path, journal: CallJournal) -> None:

@@ -77,6 +77,11 @@ class AskedCalls:
         pairs = [(name, value) for name in (*_CRITERIA, *_SHOWING) for value in words.get(name, ())]
         return f"?{urlencode(pairs)}" if pairs else "?"
 
+    def query_up_to(self, name: str) -> str:
+        """The query for these calls of one value of a name, up to that value, which follows quoted."""
+        others = self.query(**{name: None})
+        return f"{others}{'&' if len(others) > 1 else ''}{name}="
+
     def within(self, since: datetime, till: datetime) -> str:
         """The query for the same calls of another window."""
         return self.query(last=None, since=f"{since:%Y-%m-%dT%H:%M:%S}", till=f"{till:%Y-%m-%dT%H:%M:%S}")

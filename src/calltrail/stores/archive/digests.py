@@ -59,7 +59,7 @@ class Digest:
     the place of the first in the file; how many `rows`; the `block`; the least and the greatest step of a duration."""
 
     figures: Figures | None = None
-    """With `endpoint`, `outcome` and `took` of each call; None where there is no room for them."""
+    """With `row`, `endpoint`, `outcome` and `took` of each call; None where there is no room for them."""
 
     @property
     def size_bytes(self) -> int:
@@ -83,6 +83,14 @@ class Digest:
         is_match = reduce(and_, terms)
         # Told at once, as most files have no call of a rare filter.
         return self.runs.filter(is_match) if is_match.any() else self.runs.clear()
+
+    def runs_within(self, runs: pl.DataFrame, filter: CallFilter) -> pl.DataFrame:
+        """Those of these runs whose block is in the window, with all its calls."""
+        if self.is_within(filter):
+            return runs
+        since, till = _bounds(filter)
+        blocks = self.blocks.filter(pl.col("first") >= since, pl.col("last") < till)["block"]
+        return runs.filter(pl.col("block").is_in(blocks.implode()))
 
     def figures_of(self, filter: CallFilter) -> Figures:
         """Those of the calls that match, whatever device or text is asked for."""
@@ -200,8 +208,17 @@ def _digest(path: str, known: Digest | None, *, with_figures: bool) -> Digest:
     digest = known or _without_figures(path, lazy, calls)
     if not with_figures:
         return digest
-    columns = ("method_system_name", "has_errors", "started_at", "took", "plain_text_bytes", "endpoint", "outcome")
-    return replace(digest, figures=Figures.of(calls.select(columns)))
+    columns = (
+        "row",
+        "method_system_name",
+        "has_errors",
+        "started_at",
+        "took",
+        "plain_text_bytes",
+        "endpoint",
+        "outcome",
+    )
+    return replace(digest, figures=Figures.of(calls.with_row_index("row").select(columns)))
 
 
 def _read(file: pl.LazyFrame) -> pl.DataFrame:

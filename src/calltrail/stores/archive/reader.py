@@ -34,6 +34,8 @@ class ArchiveReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._log = folder / "_delta_log"
+        self._log_changed_ns = 0
         self._table: deltalake.DeltaTable | None = None
         self._view = ArchiveView(0, pl.DataFrame(schema=_FILES_SCHEMA))
         self._lock = threading.Lock()
@@ -41,15 +43,26 @@ class ArchiveReader:
     def view(self) -> "ArchiveView":
         """The table as it is now. Empty while there is no table."""
         with self._lock:
+            if self._table is None and not deltalake.DeltaTable.is_deltatable(str(self._folder)):
+                return self._view
+            changed_ns = self._log.stat().st_mtime_ns
             if self._table is None:
-                if not deltalake.DeltaTable.is_deltatable(str(self._folder)):
-                    return self._view
                 self._table = deltalake.DeltaTable(str(self._folder))
                 require_known_schema(self._table)
-            elif not _has_grown(self._table):
+            elif changed_ns != self._log_changed_ns or self._next_version(self._table).exists():
+                self._table.update_incremental()
+            else:
                 return self._view
             self._view = view_of(self._table, self._folder)
+            self._log_changed_ns = changed_ns
             return self._view
+
+    def _next_version(self, table: deltalake.DeltaTable) -> Path:
+        """Its entry in the log. It may be gone again, put together with later ones; then the log's folder has changed.
+
+        To read the log takes milliseconds, to look for a file none; the folder's clock is too coarse to tell alone.
+        """
+        return self._log / f"{table.version() + 1:020}.json"
 
     def find(self, call_id: str) -> Row | None:
         """`REQUEST_COLUMNS`, then `OUTCOME_COLUMNS`, of a call, as the journal would give them; None when not here."""
@@ -65,12 +78,6 @@ class ArchiveReader:
         is_it = pl.col("started_at").is_between(since, till, closed="left") & (pl.col("id") == call_id)
         found = scan_files(paths).filter(is_it).select(shown).collect()
         return found.row(0) if found.height else None
-
-
-def _has_grown(table: deltalake.DeltaTable) -> bool:
-    before = table.version()
-    table.update_incremental()
-    return table.version() != before
 
 
 def view_of(table: deltalake.DeltaTable, folder: Path) -> "ArchiveView":
