@@ -69,12 +69,12 @@ class Person:
     house: House
     cookie: str
 
-    async def get(self, path: str, **headers: str) -> Response:
+    async def get(self, path: str, method: str = "GET", **headers: str) -> Response:
         """A page as a browser asks for it; header names may stand with underscores for dashes."""
         sent = {"Accept": "text/html,*/*", **{name.replace("_", "-"): value for name, value in headers.items()}}
         if self.cookie:
             sent["Cookie"] = self.cookie
-        return await request(self.house.platform.app, "GET", path, headers=sent)
+        return await request(self.house.platform.app, method, path, headers=sent)
 
     async def json(self, path: str) -> Any:
         """The JSON of a page."""

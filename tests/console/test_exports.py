@@ -452,6 +452,7 @@ async def test_who_downloaded_what_is_shown() -> None:
     url = (await exporter.json(f"/exports/{job_id}"))["files"][0]["url"]
     await exporter.get(url)
     await exporter.get(url, range="bytes=0-9")
+    assert (await owner.get(f"/exports/{job_id}/files/all.zip", "HEAD")).status == 200  # is none
     await owner.get(f"/exports/{job_id}/files/all.zip")
     downloads = (await owner.json(f"/exports/{job_id}"))["downloads"]
     assert [(line["who"], line["file"], line["times"]) for line in downloads] == [

@@ -22,7 +22,7 @@ from calltrail.domain.catalog import (
 from calltrail.domain.exports import Compression, ExportFormat, ExportOptions
 from calltrail.domain.filters import CallFilter
 from calltrail.services.catalog.file import read_catalog
-from tests.api.site import CLERK, ENDPOINT, OPERATOR, PASSWORD
+from tests.api.site import CLERK, ENDPOINT, OPERATOR, OWNER, PASSWORD
 from tests.asgi import Response, request
 from tests.console.forms import button_targets, default_button, fields_of, links_of, texts_at, wrong_fields
 from tests.console.house import VIEWER, House, Person, text_of
@@ -580,6 +580,9 @@ async def test_a_call_is_tried_from_the_page() -> None:
     assert record.request.method_system_name == "Shop.Order"
     assert record.request.body.text == '{\n  "order": 5\n}'
     assert "user-agent: Calltrail console" in record.request.headers
+    tried = house.site.audited(AuditAction.CALL_TRIED)
+    assert (tried.principal, tried.subject) == (f"staff:{OWNER}", "method Shop.Order")
+    assert tried.details == {"endpoint": ENDPOINT, "call": record.request.id}
 
 
 async def test_the_key_of_a_tried_call_is_nowhere() -> None:

@@ -86,12 +86,24 @@ def test_erasure_asks_for_the_number_of_calls_and_takes_no_other_answer(folder: 
     assert archive(folder, "status")["archived_calls"] == 1
 
 
+def test_calls_to_erase_are_told_by_what_they_were_answered_and_how_long_they_took(folder: Calltrail) -> None:
+    append(ArchiveTable(folder.data / "archive"), [a_call(OLD), a_call(OLD)])  # status 200, after 12 ms
+    matching = [
+        archive(folder, "erase", *criteria, "--count")["calls"]
+        for criteria in (["--http", "2xx"], ["--http", "4xx"], ["--least-ms", "12.5"], ["--most-ms", "11.9"])
+    ]
+    assert matching == [2, 0, 0, 0]
+    erased = archive(folder, "erase", "--http", "2xx", "--least-ms", "12", "--most-ms", "12", "--yes")
+    assert erased["erased"] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["erase", "--yes"], "there must be one criterion at least"),
         (["erase", "--since", "yesterday", "--yes"], '--since: "yesterday" is no time'),
         (["erase", "--endpoint", "e", "--json"], "--json asks nothing"),
+        (["erase", "--least-ms", "1e300", "--yes"], "--least-ms: this is no number of milliseconds"),
         (["hold", "place", "--since", "2026-01-02", "--till", "2026-01-01", "--reason", "x"], "--till: a window ends"),
         (["hold", "release", "7"], "there is no hold 7"),
     ],

@@ -18,7 +18,7 @@ from calltrail.domain.calls import CallStatus
 from calltrail.domain.filters import CallFilter
 from calltrail.domain.keeping import KeepingTime, Retention
 from calltrail.services.ports import CallPlace
-from calltrail.stores.archive.reader import condition
+from calltrail.stores.archive.reader import ArchiveReader, condition
 from calltrail.stores.archive.table import ArchiveTable
 from calltrail.stores.journal.journal import CallJournal
 from calltrail.stores.kept_calls import KeptCallsOfLog
@@ -191,6 +191,28 @@ def test_erased_calls_are_seen_no_more(folder: Path) -> None:
     assert shown_ids(pages) == []
     assert pages.extent() is None
     assert pages.kept_bytes == 0
+
+
+@pytest.mark.parametrize("filter", [EVERYTHING, CallFilter(text="a"), CallFilter(least_duration=timedelta(0))])
+def test_files_that_are_erased_while_a_page_is_made_do_not_break_it(
+    folder: Path, filter: CallFilter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = some_calls(*range(9))
+    append(ArchiveTable(folder / "archive"), calls)
+    before, newest = ArchiveReader(folder / "archive").view(), ArchiveReader.view
+    kept = KeptCallsOfLog(folder / "journal.db", ArchiveTable(folder / "archive"), busy_timeout_s=5, patience_s=0.5)
+    kept.erase(CallFilter(method_system_names=("M1",)), ())
+    views = [before]
+    monkeypatch.setattr(ArchiveReader, "view", lambda reader: views.pop() if views else newest(reader))
+    stay = some_of(calls, "M0", "M2")
+    assert shown_ids(open_pages(folder), filter) == ids_of(stay)
+    views.append(before)
+    assert open_pages(folder).overview(filter, HOUR).calls == len(stay)
+    views.append(before)
+    row = ArchiveReader(folder / "archive").find(stay[0][0].id)
+    assert row
+    assert row[0] == stay[0][0].id
+    assert not views
 
 
 def test_calls_and_bodies_that_were_due_are_seen_no_more(folder: Path) -> None:

@@ -40,7 +40,9 @@ def console_addresses(
         home=Home(catalog),
         calls=CallsDesk(pages, catalog),
         call=CallDesk(stores.log, pages),
-        methods=MethodsDesk(catalog=catalog, desk=staffing.desk, pages=pages, try_call=Trier(operations)),
+        methods=MethodsDesk(
+            catalog=catalog, desk=staffing.desk, pages=pages, try_call=Trier(operations), audit=stores.audit
+        ),
         endpoints=EndpointsDesk(catalog=catalog, desk=staffing.desk, pages=pages),
         exports=ExportsDesk(exporting=exporting, jobs=stores.jobs, files=stores.files, pages=pages, audit=stores.audit),
         people=PeopleDesk(people=staffing.people),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import structlog
 import typer
@@ -15,7 +15,7 @@ from rich.table import Table
 
 from calltrail.cli import holds
 from calltrail.cli.options import DEFAULT_DATA, DataFolder, Json, err, operator, out, settings_for, told_plainly
-from calltrail.cli.windows import Wait, parsed_moment, tell_of_waiting
+from calltrail.cli.windows import Wait, parsed_milliseconds, parsed_moment, tell_of_waiting
 from calltrail.domain.calls import CallStatus
 from calltrail.domain.filters import CallFilter
 from calltrail.domain.keeping import KeepingTime, Matching, Retired
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from calltrail.stores.inventory import Inventory
 
 # What stands on the stores is imported where it is used: it takes half a second, which no other command should.
+
+HttpStatusClass = Literal["1xx", "2xx", "3xx", "4xx", "5xx"]
 
 app = typer.Typer(
     help="See how the archive stands, prove it whole, and take calls away: by retention or by erasure.",
@@ -187,6 +189,9 @@ def erase(  # noqa: PLR0917 - options
     errors: Annotated[bool | None, typer.Option(help="Whether it had errors.", show_default=False)] = None,
     device: Annotated[str | None, typer.Option(help="The caller's deviceUUID.")] = None,
     text: Annotated[str | None, typer.Option(help="Occurs in the URL, the error messages or a body.")] = None,
+    http: Annotated[HttpStatusClass | None, typer.Option(help="HTTP status of the answer.")] = None,
+    least_ms: Annotated[float | None, typer.Option(help="Took so many milliseconds or more.", min=0)] = None,
+    most_ms: Annotated[float | None, typer.Option(help="Took so many milliseconds or less.", min=0)] = None,
     count: Annotated[bool, typer.Option("--count", help="Only say which calls match.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     wait: Wait = 600,
@@ -211,6 +216,9 @@ def erase(  # noqa: PLR0917 - options
             method_system_names=tuple(sorted(set(method or ()))),
             device=device,
             text=text,
+            http_status_class=int(http[0]) if http else None,
+            least_duration=parsed_milliseconds(least_ms, "--least-ms"),
+            most_duration=parsed_milliseconds(most_ms, "--most-ms"),
         )
         if not yes:
             counted_at = datetime.now(UTC)

@@ -1,6 +1,6 @@
-"""Options of the commands that work on the archive: moments, and how long to wait for others."""
+"""Options of the commands that work on the archive: moments, durations, and how long to wait for others."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -21,6 +21,16 @@ def parsed_moment(text: str | None, option: str) -> datetime | None:
     except (ValueError, OverflowError):
         message = f'"{text}" is no time; one is written 2026-11-03, 2026-11-03T12:30 or 2026-11-03T12:30:15.5+01:00'
         raise InvalidInput([Problem(message, option)]) from None
+
+
+def parsed_milliseconds(ms: float | None, option: str) -> timedelta | None:
+    """A duration; None stays None. Raises InvalidInput."""
+    if ms is None:
+        return None
+    try:
+        return timedelta(milliseconds=ms)
+    except (ValueError, OverflowError):
+        raise InvalidInput([Problem("this is no number of milliseconds", option)]) from None
 
 
 def tell_of_waiting() -> None:

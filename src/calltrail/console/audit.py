@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import QueryParams
 
 from calltrail.api.fields import Field, read_moment
-from calltrail.console.paths import endpoint_path, person_path
+from calltrail.console.paths import endpoint_path, method_path, person_path
 from calltrail.console.routes import ConsoleAddress
 from calltrail.console.visits import Answer, Page, Visit
 from calltrail.domain.access import Permission
@@ -20,6 +20,7 @@ _WORDS = ("since", "till", "action", "principal", "subject")
 _PAGES_OF_SUBJECTS: Mapping[str, Callable[[str], str]] = {
     "export": lambda number: f"/exports/{number}",
     "endpoint": endpoint_path,
+    "method": method_path,
     "staff": person_path,
 }
 """Where the first word of a subject leads."""

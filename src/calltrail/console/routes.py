@@ -111,6 +111,7 @@ class ConsoleDoor:
             session=session_secret(request),
             base_url=(self._public_url or f"{request.url.scheme}://{request.url.netloc}").rstrip("/"),
             now=self._now(),
+            is_head=request.method == "HEAD",
         )
 
     def _is_own(self, request: Request, form: Form) -> bool:

@@ -39,6 +39,9 @@ class Visit:
 
     now: datetime
 
+    is_head: bool = False
+    """Whether only the head of the answer is wanted."""
+
     @property
     def principal(self) -> Principal:
         return Principal(PrincipalKind.STAFF, self.person.email)

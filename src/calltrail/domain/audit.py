@@ -31,6 +31,8 @@ class AuditAction(StrEnum):
     """A legal hold was released."""
     CATALOG_APPLIED = "catalog-applied"
     """Endpoints and API methods were changed; the details say which."""
+    CALL_TRIED = "call-tried"
+    """A call of an API method was made from the console; the details have the endpoint and the id of the call."""
     KEY_CREATED = "key-created"
     """An endpoint got a key."""
     KEY_REVOKED = "key-revoked"

@@ -14,7 +14,7 @@ from calltrail.formats.frames import LOG_SCHEMA
 from calltrail.services.looking import CallPlace, Overview
 from calltrail.stores.archive.digests import Digests
 from calltrail.stores.archive.pages import ArchivePages
-from calltrail.stores.archive.reader import ArchiveReader, ArchiveView
+from calltrail.stores.archive.reader import ArchiveReader, ArchiveView, though_files_go
 from calltrail.stores.asked_page import KEYS, AskedPage
 from calltrail.stores.journal import statements
 from calltrail.stores.journal.conditions import condition, shown
@@ -52,12 +52,17 @@ class LogPages:
     def newest(
         self, filter: CallFilter, columns: Sequence[str], count: int, before: CallPlace | None = None
     ) -> pl.DataFrame:
-        return self._found(AskedPage(filter, count, is_newest=True, place=before), columns)
+        page = AskedPage(filter, count, is_newest=True, place=before)
+        return though_files_go(lambda: self._found(page, columns))
 
     def next_after(self, filter: CallFilter, columns: Sequence[str], count: int, after: CallPlace) -> pl.DataFrame:
-        return self._found(AskedPage(filter, count, is_newest=False, place=after), columns)
+        page = AskedPage(filter, count, is_newest=False, place=after)
+        return though_files_go(lambda: self._found(page, columns))
 
     def overview(self, filter: CallFilter, bucket: timedelta) -> Overview:
+        return though_files_go(lambda: self._counted(filter, bucket))
+
+    def _counted(self, filter: CallFilter, bucket: timedelta) -> Overview:
         tally = Tally(bucket)
         with self._both() as (journal, view):
             for figures in _recent_figures(journal, filter, view.through):

@@ -33,6 +33,7 @@ from calltrail.console.catalog.trying import (
 )
 from calltrail.console.paths import METHODS_PATH, endpoint_path, method_path, name_in
 from calltrail.console.visits import Answer, Download, NotFound, Page, Redirect, Visit
+from calltrail.domain.audit import AuditAction, AuditEntry
 from calltrail.domain.calls import LoggedBody
 from calltrail.domain.catalog import ApiMethod, ExportStep, ForwardStep, PythonStep, Step, ValidateStep
 from calltrail.domain.exports import Compression, ExportFormat
@@ -48,7 +49,7 @@ from calltrail.services.catalog.editing import (
     version_of,
 )
 from calltrail.services.catalog.file import write_catalog
-from calltrail.services.ports import CallPages, CatalogStore
+from calltrail.services.ports import AuditJournal, CallPages, CatalogStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,19 @@ class MethodsDesk:
     """`/methods` and what belongs to it, and the catalog as a file."""
 
     def __init__(
-        self, *, catalog: CatalogStore, desk: CatalogDesk, pages: Callable[[], CallPages], try_call: TryCall
+        self,
+        *,
+        catalog: CatalogStore,
+        desk: CatalogDesk,
+        pages: Callable[[], CallPages],
+        try_call: TryCall,
+        audit: AuditJournal,
     ) -> None:
         self._catalog = catalog
         self._desk = desk
         self._pages = pages
         self._try_call = try_call
+        self._audit = audit
 
     def show_all(self, visit: Visit) -> Answer:
         figures = day_figures(self._pages, visit)
@@ -161,6 +169,10 @@ class MethodsDesk:
         method = self._find(visit)
         typed, key, problems = read_try(visit.form)
         answer = None if problems else self._try_call(tried_call(visit.base_url, method, typed, key))
+        if not problems:
+            details = {"endpoint": typed.endpoint, "call": answer.call_id if answer else None}
+            subject = f"method {method.system_name}"
+            self._audit.add(AuditEntry(visit.now, AuditAction.CALL_TRIED, str(visit.principal), subject, details))
         body = answer.shown() if answer else None
         view = TryView(method.system_name, typed, problems, is_answered=answer is not None)
         if answer and body:

@@ -123,9 +123,9 @@ class ExportsDesk:
         if manifest is None or not are_whole(self._files, job):
             raise NotFound("Files of this export are missing, or not as they were published. Start the export again.")
         content, size_bytes = zipped(self._files, job, manifest)
-        details = {"file": "all.zip"}
-        action = AuditAction.EXPORT_DOWNLOADED
-        self._audit.add(AuditEntry(visit.now, action, str(visit.principal), _subject(job), details))
+        if not visit.is_head:
+            action, details = AuditAction.EXPORT_DOWNLOADED, {"file": "all.zip"}
+            self._audit.add(AuditEntry(visit.now, action, str(visit.principal), _subject(job), details))
         return Download(f"calltrail-{job.id}.zip", "application/zip", content, size_bytes)
 
     def _form(self, visit: Visit, form: ExportForm, problems: Sequence[Problem]) -> Page:
