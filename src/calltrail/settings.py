@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     )
     export_attempts: PositiveInt = Field(default=10, description="An export whose workers died this often is given up.")
     export_kept_days: PositiveFloat = Field(default=7, description="Age at which the files of an export are deleted.")
+    look_bytes: PositiveInt = Field(
+        default=128 * _MIB,
+        description="Memory of a receiving process for what it knows of files of the archive, so that pages come fast.",
+    )
     worker_interval_s: PositiveFloat = Field(default=0.25, description="How often an idle worker looks for work.")
     stop_timeout_s: PositiveInt = Field(
         default=10,

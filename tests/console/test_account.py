@@ -57,6 +57,18 @@ async def test_a_new_password_ends_every_other_session_and_no_token() -> None:
     assert house.site.audited(AuditAction.PASSWORD_CHANGED).principal == f"staff:{VIEWER}"
 
 
+async def test_other_sessions_can_be_ended() -> None:
+    house = House()
+    here, elsewhere, other = await house.person(VIEWER), await house.person(VIEWER), await house.person(CLERK)
+    page = await here.post("/account/sign-out-elsewhere")
+    assert (page.status, page.headers["location"]) == (303, "/account?done=elsewhere")
+    assert "You are signed out everywhere else." in text_of(await here.get("/account?done=elsewhere"))
+    assert (await elsewhere.get("/account")).status == 303
+    assert (await other.get("/account")).status == 200
+    ended = house.site.audited(AuditAction.SIGNED_OUT)
+    assert (ended.principal, ended.details) == (f"staff:{VIEWER}", {"other_sessions": 1})
+
+
 @pytest.mark.parametrize(
     ("fields", "wrong"),
     [

@@ -104,7 +104,7 @@ def open_http_application(
 def _pages(settings: Settings) -> CallPages:
     from calltrail.stores.log_pages import LogPages  # noqa: PLC0415 - heavy, and only for who looks through the log
 
-    return LogPages(settings.journal_path, settings.archive_folder)
+    return LogPages(settings.journal_path, settings.archive_folder, settings.look_bytes)
 
 
 @contextmanager

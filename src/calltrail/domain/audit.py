@@ -64,7 +64,7 @@ class AuditAction(StrEnum):
     SIGNED_IN = "signed-in"
     """A person signed in."""
     SIGNED_OUT = "signed-out"
-    """A person signed out, and so ended their session."""
+    """A person signed out, and so ended their session, or their other ones; the details say how many."""
     SIGN_IN_REFUSED = "sign-in-refused"
     """Somebody did not; the details say why."""
 

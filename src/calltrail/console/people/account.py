@@ -85,6 +85,11 @@ class AccountDesk:
             return self._page(visit, told(error.problems))
         return Redirect(f"{_PATH}?done=password")
 
+    def sign_out_elsewhere(self, visit: Visit) -> Answer:
+        """Every session of the person ends but the one that asks."""
+        self._people.sign_out_elsewhere(visit.person.email, session=visit.session)
+        return Redirect(f"{_PATH}?done=elsewhere")
+
     def create_token(self, visit: Visit) -> Answer:
         """Make a token, and show it this once."""
         label, days = visit.form.get("label", ""), _days(visit.form.get("days", ""))
@@ -127,6 +132,7 @@ class AccountDesk:
 def account_table(desk: AccountDesk) -> Iterator[ConsoleAddress]:
     yield ConsoleAddress("GET", "/account", desk.show)
     yield ConsoleAddress("POST", "/account/password", desk.change_password)
+    yield ConsoleAddress("POST", "/account/sign-out-elsewhere", desk.sign_out_elsewhere)
     yield ConsoleAddress("POST", "/account/tokens", desk.create_token)
     yield ConsoleAddress("POST", "/account/tokens/{token_id:int}/revoke", desk.revoke_token)
 

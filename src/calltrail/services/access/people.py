@@ -163,10 +163,20 @@ class People:
         if problems:
             raise InvalidInput(problems)
         self._staff.set_password(person.email, self._access.hash_password(new))
-        kept = self._tokens.find(StaffTokenKind.SESSION, hash_secret(session), self._now())
-        now, is_session = self._now(), (StaffTokenKind.SESSION,)
-        self._tokens.revoke_all(person.email, is_session, now, but=kept.id if kept else None)
+        self._end_other_sessions(person, session)
         self._note(AuditAction.PASSWORD_CHANGED, Principal(PrincipalKind.STAFF, person.email), _person(person.email))
+
+    def sign_out_elsewhere(self, email: str, *, session: str = "") -> None:
+        """End every session of a person but the one whose secret this is."""
+        person = self._known(email)
+        ended = self._end_other_sessions(person, session)
+        by = Principal(PrincipalKind.STAFF, person.email)
+        self._note(AuditAction.SIGNED_OUT, by, _person(person.email), other_sessions=ended)
+
+    def _end_other_sessions(self, person: StaffMember, session: str) -> int:
+        now = self._now()
+        kept = self._tokens.find(StaffTokenKind.SESSION, hash_secret(session), now)
+        return self._tokens.revoke_all(person.email, (StaffTokenKind.SESSION,), now, but=kept.id if kept else None)
 
     def _new_invitation(self, email: str) -> str:
         now, secret = self._now(), new_secret(StaffTokenKind.INVITATION)
