@@ -5,17 +5,19 @@ Each in light and dark, on a desktop and on a phone. `--only calls,call` makes s
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 from rich.progress import Progress
 
-from tests.e2e.browser import chromium, sign_in
-from tests.e2e.showroom import Showroom, showroom
+from tests.e2e.browser import chromium, invite_supporter, signed_in, signed_out
+from tests.e2e.showroom import OWNER, OWNER_PASSWORD, SUPPORT, SUPPORT_PASSWORD, Showroom, empty_room, showroom
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 
@@ -24,10 +26,83 @@ _DEVICES: Mapping[str, Mapping[str, Any]] = {
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
 }
 _SCHEMES = ("light", "dark")
+_PASSWORDS = {OWNER: OWNER_PASSWORD, SUPPORT: SUPPORT_PASSWORD}
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A page, and who reaches it how."""
+
+    room: Showroom
+    reach: Callable[[Page], object]
+
+    visitor: str | None = OWNER
+    """Their address; None: nobody has signed in."""
+
+
+@contextmanager
+def windows(browser: Browser, **options: Any) -> Iterator[Callable[[Screen], Page]]:
+    """What reaches screens, those of a visitor in the same window; it fails as `signed_out` does."""
+    with ExitStack() as stack:
+        pages: dict[tuple[str, str | None], Page] = {}
+
+        def reached(screen: Screen) -> Page:
+            whose = (screen.room.url, screen.visitor)
+            if whose not in pages:
+                pages[whose] = stack.enter_context(_window(browser, screen, options))
+            screen.reach(pages[whose])
+            return pages[whose]
+
+        yield reached
+
+
+def _window(browser: Browser, screen: Screen, options: Mapping[str, Any]) -> AbstractContextManager[Page]:
+    if screen.visitor is None:
+        return signed_out(browser, screen.room, **options)
+    return signed_in(browser, screen.room, screen.visitor, _PASSWORDS[screen.visitor], **options)
+
+
+def screens(room: Showroom, empty: Showroom) -> Mapping[str, Screen]:
+    """Every page that can be looked at, by a name for it; `invite_supporter` comes before.
+
+    Those that answer a form are reached by sending it. None can be reached more than twice: of the keys that are made,
+    no more may live.
+    """
+    return {
+        "sign-in": Screen(room, _at("/sign-in"), visitor=None),
+        "first-steps": Screen(empty, _at("/")),
+        **{name: Screen(room, _at(address)) for name, address in addresses(room).items()},
+        "method-tried": Screen(room, lambda page: _try_a_call(page, room)),
+        "method-tried-refused": Screen(room, lambda page: _try_a_call(page, room, '{"order": {"number": "none"}}')),
+        "endpoint-key": Screen(room, _create_a_key),
+        "permission-missing": Screen(room, _at("/exports/new?last=7d&errors=true"), visitor=SUPPORT),
+    }
+
+
+def _at(address: str) -> Callable[[Page], object]:
+    return lambda page: page.goto(address)
+
+
+def _try_a_call(page: Page, room: Showroom, body: str | None = None) -> None:
+    """Make a call from the page of its API method; without a body, with the example that stands in the form."""
+    page.goto("/methods/Website.CreateOrder")
+    page.locator("#key").fill(room.keys["shop.Website"])
+    if body:
+        page.locator("#body").fill(body)
+    page.get_by_role("button", name="Make the call").click()
+    page.get_by_role("heading", name="Answered").wait_for()
+
+
+def _create_a_key(page: Page) -> None:
+    page.goto("/endpoints/shop.Mobile")
+    page.locator("#label").fill("Try-outs of the new app, until March")
+    page.locator("#kind").select_option("test")
+    page.get_by_role("button", name="Create the key").click()
+    page.locator("#secret").wait_for()
 
 
 def addresses(room: Showroom) -> Mapping[str, str]:
-    """Every page that can be looked at, by a name for it; the log and the catalog are those of the showroom."""
+    """Every page that has an address; the log and the catalog are those of the showroom."""
     calls = room.calls
     return {
         "calls": "/calls?last=7d",
@@ -61,35 +136,30 @@ def addresses(room: Showroom) -> Mapping[str, str]:
     }
 
 
-def prepare(page: Page) -> None:
-    """Things done by hand that pages show: an export, people, a token."""
-    page.goto("/exports/new?last=7d&errors=true")
-    page.get_by_role("button", name="Start").click()
-    page.wait_for_url("**/exports/1**")
-    page.get_by_text("SHA256SUMS").wait_for()
+def prepare(browser: Browser, room: Showroom) -> None:
+    """Things done by hand that pages show: an export, people."""
+    with signed_in(browser, room) as page:
+        page.goto("/exports/new?last=7d&errors=true")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_url("**/exports/1**")
+        page.get_by_text("SHA256SUMS").wait_for()
+    invite_supporter(browser, room)
 
 
-def take(room: Showroom, folder: Path, only: frozenset[str]) -> Iterator[Path]:
+def take(wanted: Mapping[str, Screen], room: Showroom, folder: Path) -> Iterator[Path]:
     """The pictures, one after the other."""
     with chromium() as browser:
-        context = browser.new_context(base_url=room.url)
-        page = context.new_page()
-        sign_in(page)
-        prepare(page)
-        state = context.storage_state()
+        prepare(browser, room)
         for device, options in _DEVICES.items():
-            context = browser.new_context(base_url=room.url, storage_state=state, **options)
-            page = context.new_page()
-            for name, address in addresses(room).items():
-                if only and name not in only:
-                    continue
-                page.goto(address)
-                for scheme in _SCHEMES:
-                    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-                    path = folder / f"{name}-{device}-{scheme}.png"
-                    picture = page.screenshot(full_page=name != "calls", animations="disabled")
-                    _saved_small(picture, path)
-                    yield path
+            with windows(browser, **options) as reached:
+                for name, screen in wanted.items():
+                    page = reached(screen)
+                    for scheme in _SCHEMES:
+                        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                        path = folder / f"{name}-{device}-{scheme}.png"
+                        picture = page.screenshot(full_page=name != "calls", animations="disabled")
+                        _saved_small(picture, path)
+                        yield path
 
 
 def _saved_small(picture: bytes, path: Path) -> None:
@@ -106,10 +176,14 @@ def main() -> None:
     arguments = parser.parse_args()
     only = frozenset(name for name in arguments.only.split(",") if name)
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, showroom(Path(folder) / "data") as room, Progress() as progress:
-        number = len(only) or len(addresses(room))
-        bar = progress.add_task("pictures", total=number * len(_DEVICES) * len(_SCHEMES))
-        for _ in take(room, arguments.folder, only):
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        room = stack.enter_context(showroom(folder / "data"))
+        empty = stack.enter_context(empty_room(folder / "empty"))
+        wanted = {name: screen for name, screen in screens(room, empty).items() if not only or name in only}
+        progress = stack.enter_context(Progress())
+        bar = progress.add_task("pictures", total=len(wanted) * len(_DEVICES) * len(_SCHEMES))
+        for _ in take(wanted, room, arguments.folder):
             progress.advance(bar)
 
 

@@ -160,8 +160,23 @@ def showroom(data: Path, calls: int = 4_000) -> Iterator[Showroom]:
         shutil.rmtree(data)
 
 
+@contextmanager
+def empty_room(data: Path) -> Iterator[Showroom]:
+    """Just installed: an Owner, and nothing to receive."""
+    server = Calltrail(data)
+    server.run("init", "--owner", OWNER)
+    try:
+        server.start()
+        yield Showroom(server)
+    finally:
+        server.close()
+        shutil.rmtree(data)
+
+
 OWNER = "olga@example.com"
 OWNER_PASSWORD = PASSWORD
+SUPPORT, SUPPORT_PASSWORD = "sam@example.com", "a password of his own"
+"""Of somebody who may look at calls only; not there before `invite_supporter`."""
 
 
 def _fill_archive(settings: Settings, count: int) -> None:

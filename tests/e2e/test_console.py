@@ -10,17 +10,21 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from tests.e2e.browser import chromium, sign_in, signed_in
-from tests.e2e.screens import addresses
-from tests.e2e.showroom import HOSTILE, OWNER, Showroom, showroom
-
-SUPPORT, SUPPORT_PASSWORD = "sam@example.com", "a password of his own"
+from tests.e2e.browser import chromium, invite_supporter, sign_in, signed_in
+from tests.e2e.screens import addresses, screens, windows
+from tests.e2e.showroom import HOSTILE, OWNER, SUPPORT_PASSWORD, Showroom, empty_room, showroom
 
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Showroom]:
     with showroom(tmp_path_factory.mktemp("showroom") / "data", calls=1_500) as room:
         yield room
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Showroom]:
+    with empty_room(tmp_path_factory.mktemp("empty") / "data") as empty:
+        yield empty
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +42,8 @@ def page(browser: Browser, room: Showroom) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def supporter(browser: Browser, room: Showroom) -> str:
-    """The address of somebody who may look at calls only: invited by an Owner, they chose a password."""
-    with signed_in(browser, room) as page:
-        room.server.run("roles", "set", "Support", "--permission", "calls-view")
-        page.goto("/people")
-        page.get_by_label("E-mail address").fill(SUPPORT)
-        page.locator("form[action='/people/invite']").get_by_label("Support").check()
-        page.get_by_role("button", name="Invite").click()
-        invitation = page.locator("#invitation").inner_text().strip()
-    guest = browser.new_context().new_page()
-    guest.goto(invitation)
-    for field in guest.locator("input[type=password]").all():
-        field.fill(SUPPORT_PASSWORD)
-    guest.get_by_role("button").first.click()
-    guest.wait_for_url("**/calls**")
-    guest.context.close()
-    return SUPPORT
+    """The address of somebody who may look at calls only."""
+    return invite_supporter(browser, room)
 
 
 def ids_shown(page: Page) -> list[str]:
@@ -259,18 +249,21 @@ def test_hostile_criteria_show_as_text(page: Page) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "rules"), [("light", {}), ("dark", {"runOnly": ["color-contrast"]})])
-def test_no_page_keeps_anybody_out(browser: Browser, room: Showroom, scheme: str, rules: dict[str, list[str]]) -> None:
+@pytest.mark.usefixtures("supporter")
+def test_no_page_keeps_anybody_out(
+    browser: Browser, room: Showroom, empty: Showroom, scheme: str, rules: dict[str, list[str]]
+) -> None:
     """Axe finds no violation, nothing is wider than a phone, and no page breaks its own policy."""
-    with signed_in(browser, room, color_scheme=scheme, viewport={"width": 390, "height": 844}) as page:
-        violations = {}
-        for name, address in addresses(room).items():
-            page.goto(address)
+    violations = {}
+    with windows(browser, color_scheme=scheme, viewport={"width": 390, "height": 844}) as reached:
+        for name, screen in screens(room, empty).items():
+            page = reached(screen)
             for violation in Axe().run(page, options=rules).response["violations"]:
                 nodes = [node["html"][:160] for node in violation["nodes"][:3]]
                 violations[f"{name}: {violation['id']}"] = nodes
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 violations[f"{name}: wider than the window"] = []
-        assert not violations
+    assert not violations
 
 
 def test_the_sign_in_page_keeps_nobody_out(browser: Browser, room: Showroom) -> None:
