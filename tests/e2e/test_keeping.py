@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -128,6 +129,15 @@ def test_a_hold_keeps_its_calls_from_erasure_and_retention(folder: Calltrail) ->
     assert archive(folder, "retain")["calls"] == {"by default: 30 days": 1}
     assert archive(folder, "hold", "list")[0]["released_by"].startswith("operator:")
     assert archive(folder, "status")["archived_calls"] == 0
+
+
+def test_the_archiver_gives_way_to_calls(server: Calltrail) -> None:
+    niceness = os.getpriority(os.PRIO_PROCESS, server.pid)
+    of_children = ["ps", "--ppid", str(server.pid), "-o", "ni="]
+    found: list[int] = []
+    while niceness + 10 not in found:  # once it is up
+        found = [int(word) for word in subprocess.run(of_children, capture_output=True, check=True).stdout.split()]
+    assert set(found) == {niceness, niceness + 10}
 
 
 def test_the_archiver_retires_by_itself(folder: Calltrail) -> None:
