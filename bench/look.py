@@ -45,7 +45,7 @@ Question = Callable[[], object]
 
 def main() -> None:
     settings, pages_of_each = Settings(data=Path(sys.argv[1])), int(sys.argv[2])
-    pages = LogPages(settings.journal_path, settings.archive_folder)
+    pages = LogPages(settings.journal_path, settings.archive_folder, settings.look_bytes)
     archive = ArchiveReader(settings.archive_folder)
     first_look_ms = _ms(partial(_newest, pages, _NOBODY))
     questions = _questions(random.Random(1), pages, archive, pages_of_each)
